@@ -1,0 +1,1 @@
+//! Typed calls, watches and caches over two transports: in-process and HTTP.

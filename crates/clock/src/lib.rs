@@ -1,0 +1,1 @@
+//! The Clock and Entropy traits, and their system, manual and skew implementations.

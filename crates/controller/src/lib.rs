@@ -1,0 +1,1 @@
+//! Work queue, runner and freshness gate: observe, plan, apply.

@@ -1,0 +1,1 @@
+//! The Job controller: a pure plan and the shell that applies it.

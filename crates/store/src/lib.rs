@@ -1,0 +1,1 @@
+//! Ordered objects, one revision counter and one bounded event log.

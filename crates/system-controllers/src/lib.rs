@@ -1,0 +1,1 @@
+//! Garbage collection, namespaces, service accounts and the scheduler.

@@ -1,0 +1,1 @@
+//! Hermetic tests of Jobs: a cluster as a value.

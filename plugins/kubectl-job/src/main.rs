@@ -1,0 +1,2 @@
+//! `kubectl job`: verbs and views for people.
+fn main() {}
