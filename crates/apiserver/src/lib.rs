@@ -1,1 +1,1 @@
-//! The Kubernetes API over the store: registry, machinery and HTTP.
+//! The Kubernetes API over the store: the generic verbs and the HTTP shell.

@@ -1,0 +1,245 @@
+//! Field errors, as upstream's validation words them (`k8s.io/apimachinery/pkg/util/validation/field/errors.go`).
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::status::Cause;
+
+/// The kind of a field error; decides the wording and the cause's reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorType {
+    /// A value that must be present is absent.
+    Required,
+    /// The value breaks a rule.
+    Invalid,
+    /// The value is none of the allowed ones.
+    NotSupported,
+    /// The value occurs twice where it may occur once.
+    Duplicate,
+    /// The value must not be set.
+    Forbidden,
+    /// The text is too long.
+    TooLong,
+    /// There are too many items.
+    TooMany,
+    /// The value has the wrong type.
+    TypeInvalid,
+    /// What the value names does not exist.
+    NotFound,
+}
+
+/// One field and what is wrong with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldError {
+    /// The kind of error.
+    pub error_type: ErrorType,
+    /// The field's path: `spec.template.spec.containers[0].name`.
+    pub field: String,
+    /// The text after the path.
+    pub body: String,
+}
+
+/// A path into an object, built while walking it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path(String);
+
+impl Path {
+    /// A top-level field.
+    pub fn new(root: &str) -> Self {
+        Self(root.to_owned())
+    }
+
+    /// A field of this one.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Self {
+        Self(if self.0.is_empty() { name.to_owned() } else { format!("{}.{name}", self.0) })
+    }
+
+    /// An item of this list.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        Self(format!("{}[{index}]", self.0))
+    }
+
+    /// An entry of this map.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Self {
+        Self(format!("{}[{key}]", self.0))
+    }
+
+    /// `FIELD: Required value[: DETAIL]`.
+    pub fn required(&self, detail: &str) -> FieldError {
+        let body = if detail.is_empty() { "Required value".to_owned() } else { format!("Required value: {detail}") };
+        self.error(ErrorType::Required, body)
+    }
+
+    /// `FIELD: Invalid value: VALUE: DETAIL`.
+    pub fn invalid(&self, value: impl Into<Value>, detail: impl fmt::Display) -> FieldError {
+        self.error(ErrorType::Invalid, format!("Invalid value: {}: {detail}", show(&value.into())))
+    }
+
+    /// `FIELD: Unsupported value: VALUE: supported values: "A", "B"`.
+    pub fn not_supported(&self, value: impl Into<Value>, supported: &[&str]) -> FieldError {
+        let quoted: Vec<String> = supported.iter().map(|text| format!("{text:?}")).collect();
+        let body = format!("Unsupported value: {}: supported values: {}", show(&value.into()), quoted.join(", "));
+        self.error(ErrorType::NotSupported, body)
+    }
+
+    /// `FIELD: Duplicate value: VALUE`.
+    pub fn duplicate(&self, value: impl Into<Value>) -> FieldError {
+        self.error(ErrorType::Duplicate, format!("Duplicate value: {}", show(&value.into())))
+    }
+
+    /// `FIELD: Forbidden: DETAIL`.
+    pub fn forbidden(&self, detail: impl fmt::Display) -> FieldError {
+        self.error(ErrorType::Forbidden, format!("Forbidden: {detail}"))
+    }
+
+    /// `FIELD: Too long: may not be more than MAX bytes`.
+    pub fn too_long(&self, max_bytes: usize) -> FieldError {
+        self.error(ErrorType::TooLong, format!("Too long: may not be more than {max_bytes} bytes"))
+    }
+
+    /// `FIELD: Too many: ACTUAL: must have at most MAX items`.
+    pub fn too_many(&self, actual: usize, max_items: usize) -> FieldError {
+        let plural = if max_items == 1 { "" } else { "s" };
+        let body = format!("Too many: {actual}: must have at most {max_items} item{plural}");
+        self.error(ErrorType::TooMany, body)
+    }
+
+    /// `FIELD: Not found: VALUE`.
+    pub fn not_found(&self, value: impl Into<Value>) -> FieldError {
+        self.error(ErrorType::NotFound, format!("Not found: {}", show(&value.into())))
+    }
+
+    fn error(&self, error_type: ErrorType, body: String) -> FieldError {
+        FieldError { error_type, field: self.0.clone(), body }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Values are shown as upstream shows them: text quoted, numbers bare, the rest as JSON.
+fn show(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{text:?}"),
+        other => other.to_string(),
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.body)
+    }
+}
+
+impl FieldError {
+    fn reason(&self) -> &'static str {
+        match self.error_type {
+            ErrorType::Required => "FieldValueRequired",
+            ErrorType::Invalid => "FieldValueInvalid",
+            ErrorType::NotSupported => "FieldValueNotSupported",
+            ErrorType::Duplicate => "FieldValueDuplicate",
+            ErrorType::Forbidden => "FieldValueForbidden",
+            ErrorType::TooLong => "FieldValueTooLong",
+            ErrorType::TooMany => "FieldValueTooMany",
+            ErrorType::TypeInvalid => "FieldValueTypeInvalid",
+            ErrorType::NotFound => "FieldValueNotFound",
+        }
+    }
+}
+
+/// All that is wrong with one object, in the order found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FieldErrors(pub Vec<FieldError>);
+
+impl FieldErrors {
+    /// No errors yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, error: FieldError) {
+        self.0.push(error);
+    }
+
+    /// Whether the object is valid.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The causes of the `Status`.
+    pub fn causes(&self) -> Vec<Cause> {
+        let cause = |error: &FieldError| Cause {
+            reason: error.reason().to_owned(),
+            message: error.body.clone(),
+            field: error.field.clone(),
+        };
+        self.0.iter().map(cause).collect()
+    }
+}
+
+impl Extend<FieldError> for FieldErrors {
+    fn extend<T: IntoIterator<Item = FieldError>>(&mut self, errors: T) {
+        self.0.extend(errors);
+    }
+}
+
+impl IntoIterator for FieldErrors {
+    type Item = FieldError;
+    type IntoIter = std::vec::IntoIter<FieldError>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl fmt::Display for FieldErrors {
+    /// One error stands bare; several stand in brackets, without repeats, as upstream's aggregate prints them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut seen = Vec::new();
+        for error in &self.0 {
+            let text = error.to_string();
+            if !seen.contains(&text) {
+                seen.push(text);
+            }
+        }
+        match seen.as_slice() {
+            [one] => f.write_str(one),
+            many => write!(f, "[{}]", many.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_read_as_upstream_words_them() {
+        let spec = Path::new("spec");
+        let mut errors = FieldErrors::new();
+        errors.push(spec.child("completions").invalid(-1, "must be greater than or equal to 0"));
+        assert_eq!(
+            errors.to_string(),
+            "spec.completions: Invalid value: -1: must be greater than or equal to 0"
+        );
+        errors.push(spec.child("containers").index(0).child("name").required(""));
+        assert_eq!(
+            errors.to_string(),
+            "[spec.completions: Invalid value: -1: must be greater than or equal to 0, \
+             spec.containers[0].name: Required value]"
+        );
+        assert_eq!(errors.causes()[1].reason, "FieldValueRequired");
+        let unsupported = spec.child("completionMode").not_supported("x", &["Indexed", "NonIndexed"]);
+        assert_eq!(
+            unsupported.to_string(),
+            "spec.completionMode: Unsupported value: \"x\": supported values: \"Indexed\", \"NonIndexed\""
+        );
+    }
+}

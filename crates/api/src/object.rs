@@ -1,0 +1,230 @@
+//! A stored object: its JSON, encoded once, and the metadata that every component asks for.
+//!
+//! An object is immutable. Whoever needs a field beyond [`Meta`] decodes the JSON into the type, or the small view,
+//! that it wants; whoever needs to change it takes [`Object::to_value`], edits, and sends the result to the door.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::sync::Arc;
+
+use crate::key::{ObjectKey, Revision, Uid};
+use crate::status::Status;
+
+/// One revision of one object.
+#[derive(Clone)]
+pub struct Object {
+    meta: Meta,
+    bytes: Bytes,
+}
+
+/// Why bytes or a value are no API object.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// The text is not JSON, or its metadata has a wrong type.
+    #[error("decode object metadata")]
+    Decode(#[from] serde_json::Error),
+}
+
+impl Object {
+    /// Encodes a value as an object.
+    ///
+    /// # Errors
+    /// When `metadata` has a field of the wrong type.
+    pub fn from_value(value: &Value) -> Result<Self, ObjectError> {
+        let meta = Meta::deserialize(Envelope::of(value))?;
+        Ok(Self { meta, bytes: Bytes::from(serde_json::to_vec(value)?) })
+    }
+
+    /// Takes JSON bytes as an object.
+    ///
+    /// # Errors
+    /// When the bytes are not JSON or `metadata` has a field of the wrong type.
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, ObjectError> {
+        let envelope: OwnedEnvelope = serde_json::from_slice(&bytes)?;
+        let mut meta = envelope.metadata;
+        meta.api_version = envelope.api_version;
+        meta.kind = envelope.kind;
+        Ok(Self { meta, bytes })
+    }
+
+    /// The metadata.
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// The JSON, as it goes over the wire.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Decodes the JSON into a tree that can be edited.
+    pub fn to_value(&self) -> Value {
+        serde_json::from_slice(&self.bytes).expect("an object's bytes were checked when it was made")
+    }
+
+    /// Decodes the JSON into a type of the caller's; fields that the type does not have are passed over.
+    ///
+    /// # Errors
+    /// When the object is not of that type.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.bytes)
+    }
+
+    /// Decodes into a type that may borrow from the object's bytes.
+    ///
+    /// # Errors
+    /// When the object is not of that type.
+    pub fn view<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.bytes)
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The content is left out on purpose: a Secret must not reach a log through Debug.
+        write!(f, "Object({} {} rv={})", self.meta.kind, self.meta.key(), self.meta.revision)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OwnedEnvelope {
+    #[serde(default)]
+    api_version: String,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    metadata: Meta,
+}
+
+/// Reads `Meta` straight from a value without copying the rest of it.
+struct Envelope;
+
+impl Envelope {
+    fn of(value: &Value) -> impl serde::Deserializer<'_, Error = serde_json::Error> {
+        let text = |name: &str| value.get(name).cloned().unwrap_or(Value::String(String::new()));
+        let mut metadata = value.get("metadata").cloned().unwrap_or(Value::Object(serde_json::Map::new()));
+        if let Value::Object(map) = &mut metadata {
+            map.remove("managedFields");
+            map.remove("annotations");
+            map.insert("apiVersion".to_owned(), text("apiVersion"));
+            map.insert("kind".to_owned(), text("kind"));
+        }
+        metadata
+    }
+}
+
+/// The metadata that components ask for most, read once per revision.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Meta {
+    /// `apiVersion` of the object.
+    pub api_version: String,
+    /// `kind` of the object.
+    pub kind: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`; `None` for cluster-scoped kinds.
+    pub namespace: Option<String>,
+    /// `metadata.uid`.
+    pub uid: Uid,
+    /// `metadata.resourceVersion`; zero before the first commit.
+    #[serde(rename = "resourceVersion", deserialize_with = "revision_from_text")]
+    pub revision: Revision,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `metadata.labels`.
+    #[serde(deserialize_with = "null_is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.creationTimestamp`.
+    pub creation_timestamp: Option<Timestamp>,
+    /// `metadata.deletionTimestamp`: the time at which a graceful delete is due.
+    pub deletion_timestamp: Option<Timestamp>,
+    /// `metadata.deletionGracePeriodSeconds`.
+    pub deletion_grace_period_seconds: Option<i64>,
+    /// `metadata.finalizers`.
+    #[serde(deserialize_with = "null_is_empty")]
+    pub finalizers: Vec<String>,
+    /// `metadata.ownerReferences`.
+    #[serde(rename = "ownerReferences", deserialize_with = "null_is_empty")]
+    pub owners: Vec<OwnerRef>,
+}
+
+impl Meta {
+    /// The object's key within its resource.
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey { namespace: self.namespace.as_deref().map(Arc::from), name: Arc::from(self.name.as_str()) }
+    }
+
+    /// The owner whose `controller` is true, if any.
+    pub fn controller(&self) -> Option<&OwnerRef> {
+        self.owners.iter().find(|owner| owner.controller)
+    }
+
+    /// Whether the object is on its way out.
+    pub fn is_deleting(&self) -> bool {
+        self.deletion_timestamp.is_some()
+    }
+
+    /// Whether the object carries this finalizer.
+    pub fn has_finalizer(&self, name: &str) -> bool {
+        self.finalizers.iter().any(|finalizer| finalizer == name)
+    }
+}
+
+/// One entry of `metadata.ownerReferences`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OwnerRef {
+    /// `apiVersion` of the owner.
+    pub api_version: String,
+    /// `kind` of the owner.
+    pub kind: String,
+    /// `name` of the owner.
+    pub name: String,
+    /// `uid` of the owner.
+    pub uid: Uid,
+    /// Whether the owner is the managing controller.
+    #[serde(deserialize_with = "null_is_empty")]
+    pub controller: bool,
+    /// Whether a foreground delete of the owner waits for this object.
+    #[serde(deserialize_with = "null_is_empty")]
+    pub block_owner_deletion: bool,
+}
+
+fn revision_from_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Revision, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(Revision(text.parse().unwrap_or(0)))
+}
+
+fn null_is_empty<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// One message of a watch stream.
+#[derive(Clone, Debug)]
+pub enum WatchEvent {
+    /// The object came into being, or came to match the selector.
+    Added(Arc<Object>),
+    /// The object changed.
+    Modified(Arc<Object>),
+    /// The object is gone, or no longer matches; its last state, at the revision of the delete.
+    Deleted(Arc<Object>),
+    /// Everything up to this revision was delivered.
+    Bookmark {
+        /// The revision reached.
+        revision: Revision,
+        /// Whether this ends the initial list of `sendInitialEvents=true`.
+        initial_events_end: bool,
+    },
+    /// The stream ends with an error, such as `410 Expired`.
+    Error(Status),
+}

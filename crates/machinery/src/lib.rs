@@ -1,0 +1,1 @@
+//! Decoding, schemas, protobuf, patches and OpenAPI: what the API does to bytes, whatever the kind.
