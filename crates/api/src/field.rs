@@ -225,10 +225,7 @@ mod tests {
         let spec = Path::new("spec");
         let mut errors = FieldErrors::new();
         errors.push(spec.child("completions").invalid(-1, "must be greater than or equal to 0"));
-        assert_eq!(
-            errors.to_string(),
-            "spec.completions: Invalid value: -1: must be greater than or equal to 0"
-        );
+        assert_eq!(errors.to_string(), "spec.completions: Invalid value: -1: must be greater than or equal to 0");
         errors.push(spec.child("containers").index(0).child("name").required(""));
         assert_eq!(
             errors.to_string(),
