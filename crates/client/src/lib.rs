@@ -1,1 +1,16 @@
-//! Typed calls, watches and caches over two transports: in-process and HTTP.
+//! How components reach the API: typed calls, watches and observations, over two transports that behave alike.
+//!
+//! In process, a request is a function call and stored objects are shared without a copy; over HTTP, it is kube's
+//! client. Controllers, kubelet and plugin know this crate only, so each of them also runs against a real cluster.
+
+mod call;
+mod error;
+mod in_process;
+mod observe;
+mod transport;
+
+pub use call::{Api, Client};
+pub use error::Error;
+pub use in_process::Door;
+pub use observe::{Observation, Selection, observe};
+pub use transport::{ByteStream, EventStream, Transport};

@@ -1,0 +1,26 @@
+//! The two ways to the API have this one face.
+
+use api::logs::LogOptions;
+use api::{Reply, Request, WatchEvent};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+
+use crate::Error;
+
+/// The messages of one watch; ends when the server ends it.
+pub type EventStream = BoxStream<'static, Result<WatchEvent, Error>>;
+/// The bytes of one log.
+pub type ByteStream = BoxStream<'static, Result<Bytes, Error>>;
+
+/// Carries requests to an API server.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends any request but a watch.
+    fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, Error>>;
+
+    /// Opens a watch: `request.verb` is `Watch`.
+    fn watch(&self, request: Request) -> BoxFuture<'static, Result<EventStream, Error>>;
+
+    /// Reads a container's log.
+    fn logs(&self, namespace: &str, pod: &str, options: LogOptions) -> BoxFuture<'static, Result<ByteStream, Error>>;
+}
