@@ -1,0 +1,130 @@
+//! What the generic verbs ask of a kind (`k8s.io/apiserver/pkg/registry/rest`: the create, update and delete
+//! strategies and the table convertor, in one trait).
+//!
+//! Objects are JSON values: they are stored as received, so nothing is lost to a type that lacks a field. The generic
+//! verbs have checked names and types of all fields against the schema before a strategy sees an object, so a strategy
+//! may read a field with a plain index.
+
+use api::field::FieldErrors;
+use api::{Gvr, Kind};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// The fixed facts of a kind, as discovery publishes them.
+#[derive(Clone, Debug)]
+pub struct Descriptor {
+    /// Group, version and kind.
+    pub kind: Kind,
+    /// Plural name, as in URLs.
+    pub plural: &'static str,
+    /// Singular name.
+    pub singular: &'static str,
+    /// Short names that kubectl accepts.
+    pub short_names: &'static [&'static str],
+    /// Categories such as `all`.
+    pub categories: &'static [&'static str],
+    /// Whether objects live in namespaces.
+    pub namespaced: bool,
+    /// Subresources that are served, such as `status` or `log`.
+    pub subresources: &'static [&'static str],
+}
+
+impl Descriptor {
+    /// Group, version and plural.
+    pub fn resource(&self) -> Gvr {
+        Gvr { group: self.kind.group.clone(), version: self.kind.version.clone(), plural: self.plural.into() }
+    }
+}
+
+/// One column of `kubectl get`.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Header, such as `Completions`.
+    pub name: &'static str,
+    /// OpenAPI type of the cells: `string`, `integer`, `boolean`.
+    pub column_type: &'static str,
+    /// OpenAPI format; `name` marks the column that identifies the row.
+    pub format: &'static str,
+    /// For people.
+    pub description: &'static str,
+    /// 0 is shown always, 1 with `-o wide`.
+    pub priority: u8,
+}
+
+/// One row of `kubectl get`.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// One cell per column.
+    pub cells: Vec<Value>,
+    /// `conditions` of the row, such as `Completed` of finished pods.
+    pub conditions: Vec<Value>,
+}
+
+/// What a delete does to dependents when the client says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultPropagation {
+    /// The object goes at once, the garbage collector removes dependents.
+    Background,
+    /// Dependents stay, and a warning says so.
+    Orphan {
+        /// The text of the `Warning` header.
+        warning: &'static str,
+    },
+}
+
+/// What the generic verbs ask of a kind.
+pub trait Strategy: Send + Sync + 'static {
+    /// The fixed facts.
+    fn descriptor(&self) -> &'static Descriptor;
+
+    /// Fills in defaults. Runs on every create and update, after decoding.
+    fn default(&self, object: &mut Value);
+
+    /// Prepares an object for its first commit: clears the status, sets the generation and generated fields.
+    /// `metadata` (name, uid, creationTimestamp) is set already.
+    fn prepare_for_create(&self, object: &mut Value);
+
+    /// Prepares an update of the object (`subresource` is `None`) or of one subresource: takes what must not change
+    /// from the old object, and raises the generation when the spec changed.
+    fn prepare_for_update(&self, new: &mut Value, old: &Value, subresource: Option<&str>);
+
+    /// What is wrong with a new object, besides its metadata.
+    fn validate_create(&self, object: &Value) -> FieldErrors;
+
+    /// What is wrong with an update, besides the metadata.
+    fn validate_update(&self, new: &Value, old: &Value, subresource: Option<&str>) -> FieldErrors;
+
+    /// The name rule's errors for this kind; a DNS subdomain unless said otherwise.
+    fn name_errors(&self, name: &str) -> Vec<String> {
+        api::names::dns_subdomain_errors(name)
+    }
+
+    /// Texts for `Warning` headers; `old` is `None` on create. Fields that are stored but not honoured belong here.
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        let _ = (new, old);
+        Vec::new()
+    }
+
+    /// Fields that a field selector may name, besides `metadata.name` and `metadata.namespace`: the selector's name
+    /// and the JSON pointer of the value (`("status.successful", "/status/succeeded")`).
+    fn selectable_fields(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// The columns of `kubectl get`.
+    fn columns(&self) -> &'static [Column];
+
+    /// The cells of one object.
+    fn row(&self, object: &Value, now: Timestamp) -> Row;
+
+    /// What a delete without options does to dependents.
+    fn default_propagation(&self) -> DefaultPropagation {
+        DefaultPropagation::Background
+    }
+
+    /// Seconds of grace that a delete of this object gives, from what the client asked for; zero deletes at once.
+    fn grace_period_seconds(&self, object: &Value, requested: Option<i64>) -> i64 {
+        let _ = (object, requested);
+        0
+    }
+}
