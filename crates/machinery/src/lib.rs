@@ -1,1 +1,3 @@
 //! Decoding, schemas, protobuf, patches and OpenAPI: what the API does to bytes, whatever the kind.
+
+pub mod schema;
