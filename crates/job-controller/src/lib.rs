@@ -1,1 +1,6 @@
-//! The Job controller: a pure plan and the shell that applies it.
+//! The Job controller: a pure [`plan`] that decides, and (in the other modules) the shell that observes and applies.
+//!
+//! The plan names no runtime, clock, log or random source; the shell chooses nothing. The shell speaks to the API only
+//! through a client, as any controller in the cluster does.
+
+pub mod plan;
