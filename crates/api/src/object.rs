@@ -37,8 +37,7 @@ impl Object {
     /// # Errors
     /// When `metadata` has a field of the wrong type.
     pub fn from_value(value: &Value) -> Result<Self, ObjectError> {
-        let meta = Meta::deserialize(Envelope::of(value))?;
-        Ok(Self { meta, bytes: Bytes::from(serde_json::to_vec(value)?) })
+        Ok(Self { meta: Meta::of(value)?, bytes: Bytes::from(serde_json::to_vec(value)?) })
     }
 
     /// Takes JSON bytes as an object.
@@ -103,23 +102,6 @@ struct OwnedEnvelope {
     metadata: Meta,
 }
 
-/// Reads `Meta` straight from a value without copying the rest of it.
-struct Envelope;
-
-impl Envelope {
-    fn of(value: &Value) -> impl serde::Deserializer<'_, Error = serde_json::Error> {
-        let text = |name: &str| value.get(name).cloned().unwrap_or(Value::String(String::new()));
-        let mut metadata = value.get("metadata").cloned().unwrap_or(Value::Object(serde_json::Map::new()));
-        if let Value::Object(map) = &mut metadata {
-            map.remove("managedFields");
-            map.remove("annotations");
-            map.insert("apiVersion".to_owned(), text("apiVersion"));
-            map.insert("kind".to_owned(), text("kind"));
-        }
-        metadata
-    }
-}
-
 /// The metadata that components ask for most, read once per revision.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -157,6 +139,18 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// Reads the metadata of an object.
+    ///
+    /// # Errors
+    /// When a field has the wrong type.
+    pub fn of(object: &Value) -> Result<Self, ObjectError> {
+        let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut meta = object.get("metadata").map(Self::deserialize).transpose()?.unwrap_or_default();
+        meta.api_version = text("apiVersion");
+        meta.kind = text("kind");
+        Ok(meta)
+    }
+
     /// The object's key within its resource.
     pub fn key(&self) -> ObjectKey {
         ObjectKey { namespace: self.namespace.as_deref().map(Arc::from), name: Arc::from(self.name.as_str()) }

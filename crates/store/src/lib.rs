@@ -1,1 +1,195 @@
 //! Ordered objects, one revision counter and one bounded event log.
+//!
+//! State changes only in [`Store::commit`]: one commit is one revision is one event. The store is synchronous and
+//! knows no runtime, clock or kind; whoever wants to be told of commits registers one callback.
+
+mod log;
+mod snapshot;
+
+use std::sync::{Arc, OnceLock};
+
+use api::object::ObjectError;
+use api::{Object, ObjectKey, Revision};
+use parking_lot::Mutex;
+use serde_json::Value;
+
+pub use log::{Compacted, Event, EventKind};
+pub use snapshot::Snapshot;
+
+use log::Log;
+
+/// The position of a resource in the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceIndex(pub usize);
+
+/// How much history the log keeps; the oldest events go first, whichever bound is met.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Events at the most.
+    pub events: usize,
+    /// Bytes of encoded objects at the most.
+    pub bytes: usize,
+}
+
+impl Default for Bounds {
+    /// 32,768 events and 64 MiB: some seconds of a full load, hours of a quiet one.
+    fn default() -> Self {
+        Self { events: 32_768, bytes: 64 << 20 }
+    }
+}
+
+/// What must hold for a commit to happen: the compare of compare-and-commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// No object has that key.
+    Absent,
+    /// The object is at this revision.
+    At(Revision),
+}
+
+/// What a commit does.
+#[derive(Debug)]
+pub enum Change {
+    /// Writes the object; its `metadata.resourceVersion` is set by the commit.
+    Put(Value),
+    /// Removes the object; the value is its last state, whose `resourceVersion` becomes that of the delete.
+    Delete(Value),
+}
+
+/// Why a commit did not happen. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The key is taken.
+    #[error("the object exists")]
+    Exists,
+    /// There is no such object.
+    #[error("the object does not exist")]
+    Missing,
+    /// The object is at another revision.
+    #[error("the object is at revision {0}")]
+    Conflict(Revision),
+    /// The value is no API object.
+    #[error("the value is no object")]
+    Encode(#[from] ObjectError),
+}
+
+type Listener = Box<dyn Fn(ResourceIndex, Revision) + Send + Sync>;
+
+/// The one place where state lives.
+pub struct Store {
+    state: Mutex<State>,
+    listener: OnceLock<Listener>,
+}
+
+struct State {
+    revision: Revision,
+    snapshot: Snapshot,
+    log: Log,
+}
+
+impl Store {
+    /// An empty store at revision 1: zero means "any" in the API, so no state may have it.
+    pub fn new(bounds: Bounds) -> Self {
+        let revision = Revision(1);
+        let state = State { revision, snapshot: Snapshot::default(), log: Log::new(bounds, revision) };
+        Self { state: Mutex::new(state), listener: OnceLock::new() }
+    }
+
+    /// Registers the one callback that is told of every commit, after it happened and outside the lock. It must be
+    /// quick. A second registration is ignored.
+    pub fn listen(&self, listener: impl Fn(ResourceIndex, Revision) + Send + Sync + 'static) {
+        let _ = self.listener.set(Box::new(listener));
+    }
+
+    /// Compares and commits.
+    ///
+    /// # Errors
+    /// When the expectation does not hold, or the value is no object. Nothing is changed then.
+    pub fn commit(
+        &self,
+        resource: ResourceIndex,
+        key: &ObjectKey,
+        expected: Expected,
+        change: Change,
+    ) -> Result<Arc<Object>, CommitError> {
+        let (object, revision) = {
+            let mut state = self.state.lock();
+            let previous = state.snapshot.get(resource, key).cloned();
+            check(previous.as_ref(), expected)?;
+            let revision = Revision(state.revision.0 + 1);
+            let event = encode(resource, revision, previous, change)?;
+            let object = event.object.clone();
+            if event.kind == EventKind::Deleted {
+                state.snapshot.remove(resource, key);
+            } else {
+                state.snapshot.insert(resource, key.clone(), object.clone());
+            }
+            state.revision = revision;
+            state.log.push(event);
+            (object, revision)
+        };
+        if let Some(listener) = self.listener.get() {
+            listener(resource, revision);
+        }
+        Ok(object)
+    }
+
+    /// Reads one object.
+    pub fn get(&self, resource: ResourceIndex, key: &ObjectKey) -> Option<Arc<Object>> {
+        self.state.lock().snapshot.get(resource, key).cloned()
+    }
+
+    /// The whole state as of now, in constant time.
+    pub fn snapshot(&self) -> (Snapshot, Revision) {
+        let state = self.state.lock();
+        (state.snapshot.clone(), state.revision)
+    }
+
+    /// The revision of the last commit.
+    pub fn revision(&self) -> Revision {
+        self.state.lock().revision
+    }
+
+    /// The events after a revision, at most `limit` of them, oldest first.
+    ///
+    /// # Errors
+    /// When the log no longer reaches back to that revision.
+    pub fn events_after(&self, revision: Revision, limit: usize) -> Result<Vec<Arc<Event>>, Compacted> {
+        self.state.lock().log.after(revision, limit)
+    }
+}
+
+fn check(current: Option<&Arc<Object>>, expected: Expected) -> Result<(), CommitError> {
+    match (current, expected) {
+        (None, Expected::Absent) => Ok(()),
+        (Some(_), Expected::Absent) => Err(CommitError::Exists),
+        (None, Expected::At(_)) => Err(CommitError::Missing),
+        (Some(object), Expected::At(revision)) if object.meta().revision == revision => Ok(()),
+        (Some(object), Expected::At(_)) => Err(CommitError::Conflict(object.meta().revision)),
+    }
+}
+
+fn encode(
+    resource: ResourceIndex,
+    revision: Revision,
+    previous: Option<Arc<Object>>,
+    change: Change,
+) -> Result<Event, CommitError> {
+    let (mut value, deleted) = match change {
+        Change::Put(value) => (value, false),
+        Change::Delete(value) => (value, true),
+    };
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("resourceVersion".to_owned(), Value::String(revision.to_string()));
+    }
+    let object = Arc::new(Object::from_value(&value)?);
+    let kind = match (deleted, &previous) {
+        (true, _) => EventKind::Deleted,
+        (false, None) => EventKind::Created,
+        (false, Some(_)) => EventKind::Updated,
+    };
+    Ok(Event { revision, resource, kind, object, previous })
+}
+
+#[cfg(test)]
+mod tests;
