@@ -1,1 +1,9 @@
 //! Runs pods as local processes: a pure plan, a shell and the process runtime.
+//!
+//! `plan` decides and names no runtime, clock or log. `runtime` is the door to processes; `runtime::process` is the
+//! implementation behind it that people use, and `supervisor` the small child process that owns every pod process, so
+//! that none outlives its pod or this server. `logs` keeps what containers print.
+
+pub mod logs;
+pub mod runtime;
+pub mod supervisor;

@@ -1,0 +1,79 @@
+//! Prints how many `/bin/true` per second the supervisor starts and reaps, beside a plain spawn-and-wait loop.
+//!
+//! Run in release: `cargo run --release -p kubelet --example spawn_rate [COUNT]`. The example acts as its own supervisor.
+
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clock::SystemClock;
+use kubelet::logs::Logs;
+use kubelet::runtime::process::{ProcessConfig, ProcessRuntime};
+use kubelet::runtime::{ContainerId, ContainerSpec, Runtime};
+
+const PARALLEL: usize = 50;
+
+fn main() -> ExitCode {
+    let argument = std::env::args().nth(1);
+    if argument.as_deref() == Some("supervise") {
+        return kubelet::supervisor::main();
+    }
+    let count: u32 = argument.and_then(|text| text.parse().ok()).unwrap_or(5_000);
+    report("plain loop, one thread", count, plain_loop(count));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    report("supervisor", count, runtime.block_on(supervised(count)));
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the example is for")]
+fn report(name: &str, count: u32, took: Duration) {
+    println!("{name}: {count} in {took:.2?}, {:.0}/s", f64::from(count) / took.as_secs_f64());
+}
+
+fn plain_loop(count: u32) -> Duration {
+    let begin = Instant::now();
+    for _ in 0..count {
+        let status = Command::new("/bin/true").stdin(Stdio::null()).status().expect("spawn");
+        assert!(status.success());
+    }
+    begin.elapsed()
+}
+
+async fn supervised(count: u32) -> Duration {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = ProcessConfig {
+        supervisor_program: std::env::current_exe().expect("own path"),
+        supervisor_args: vec!["supervise".into()],
+    };
+    let (runtime, mut exits) =
+        ProcessRuntime::start(&config, Arc::new(SystemClock), Arc::new(Logs::default())).expect("a supervisor");
+    let runtime = Arc::new(runtime);
+    let begin = Instant::now();
+    let slots = Arc::new(tokio::sync::Semaphore::new(PARALLEL));
+    let starter = {
+        let (runtime, slots, root) = (Arc::clone(&runtime), Arc::clone(&slots), directory.path().to_owned());
+        tokio::spawn(async move {
+            for number in 0..count {
+                slots.acquire().await.expect("open").forget();
+                let spec = ContainerSpec {
+                    id: ContainerId::of_run("bench", "true", number),
+                    program: "/bin/true".into(),
+                    argv: vec!["true".to_owned()],
+                    env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
+                    cwd: root.clone(),
+                    log_path: Logs::path(&root, "bench", "true", number),
+                };
+                let runtime = Arc::clone(&runtime);
+                tokio::spawn(async move { runtime.start(spec).await.expect("started") });
+            }
+        })
+    };
+    for _ in 0..count {
+        exits.recv().await.expect("an end");
+        slots.add_permits(1);
+    }
+    let took = begin.elapsed();
+    starter.await.expect("no panic");
+    runtime.shutdown().await;
+    took
+}

@@ -1,0 +1,52 @@
+//! What containers print: one file per run, in the format of the CRI, and readers that can follow it.
+//!
+//! A record is `TIME STREAM TAG CONTENT\n`, TAG being `F` for a whole line and `P` for a part of one, so any bytes come
+//! back exactly. The file is made on the first byte; a run that prints nothing leaves none. Nothing here knows pods.
+
+mod format;
+mod reader;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use tokio::sync::watch;
+
+pub use reader::{LogStream, ReadOptions};
+pub use writer::{LogWriter, Source};
+
+/// How far a log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Progress {
+    /// Bytes in the file.
+    bytes: u64,
+    /// Whether no more will come.
+    closed: bool,
+}
+
+/// The logs of this node, and which of them are being written.
+#[derive(Debug, Default)]
+pub struct Logs {
+    live: DashMap<PathBuf, watch::Receiver<Progress>>,
+}
+
+impl Logs {
+    /// Where the output of one run goes: `ROOT/POD_UID/CONTAINER/RUN.log`.
+    pub fn path(root: &Path, pod_uid: &str, container: &str, run: u32) -> PathBuf {
+        root.join(pod_uid).join(container).join(format!("{run}.log"))
+    }
+
+    /// Opens a log for writing. The file itself appears with the first byte.
+    pub fn writer(self: &Arc<Self>, path: PathBuf) -> LogWriter {
+        let (sender, receiver) = watch::channel(Progress::default());
+        self.live.insert(path.clone(), receiver);
+        LogWriter::new(path, sender, Arc::clone(self))
+    }
+
+    /// Opens a log for reading; a log that does not exist is empty.
+    pub fn read(&self, path: &Path, options: ReadOptions) -> LogStream {
+        let progress = self.live.get(path).map(|entry| entry.value().clone());
+        LogStream::new(path.to_owned(), progress, options)
+    }
+}

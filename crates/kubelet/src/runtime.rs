@@ -1,0 +1,129 @@
+//! The door to containers: what the kubelet asks of whatever runs them.
+//!
+//! A runtime starts and signals containers and reports each end exactly once. It decides nothing: restarts, grace
+//! periods and statuses are the kubelet's. Whatever implements this passes the suite in `tests/contract`.
+
+pub mod process;
+pub(crate) mod wire;
+
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+/// Names one run of one container; never used twice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContainerId(pub Arc<str>);
+
+impl ContainerId {
+    /// The id of a container's run: unique since a UID is, and readable in `ps` and `/proc`.
+    pub fn of_run(pod_uid: &str, container: &str, run: u32) -> Self {
+        Self(format!("{pod_uid}_{container}_{run}").into())
+    }
+}
+
+impl fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One run of a container, with everything resolved: a runtime looks nothing up.
+#[derive(Clone, Debug)]
+pub struct ContainerSpec {
+    /// The run's name.
+    pub id: ContainerId,
+    /// Absolute path of the program.
+    pub program: PathBuf,
+    /// The arguments, the first being the name the program is called by.
+    pub argv: Vec<String>,
+    /// The whole environment; nothing is inherited.
+    pub env: Vec<(String, String)>,
+    /// The working directory.
+    pub cwd: PathBuf,
+    /// Where the output goes, in the format of [`crate::logs`]; made on the first byte.
+    pub log_path: PathBuf,
+}
+
+/// A container that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Process id of the main process, or zero where a runtime has none.
+    pub pid: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+}
+
+/// How a container ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It exited by itself.
+    Code(i32),
+    /// A signal killed it.
+    Signal(i32),
+}
+
+impl ExitStatus {
+    /// The exit code that Kubernetes shows: 128 + n for signal n.
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => 128 + signal,
+        }
+    }
+}
+
+/// A container has ended: nothing of it runs any more and all of its output is in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exited {
+    /// Which run.
+    pub id: ContainerId,
+    /// How.
+    pub status: ExitStatus,
+    /// When the main process was found dead, by the injected clock.
+    pub finished_at: Timestamp,
+}
+
+/// Why a container did not start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The program or its working directory cannot be used; text in upstream's words. The container counts as ended.
+    #[error("{0}")]
+    Exec(String),
+    /// The runtime itself failed; the same start may work later.
+    #[error("runtime: {0}")]
+    Runtime(String),
+}
+
+/// A future that a runtime hands out.
+pub type RuntimeFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where a runtime reports ends. A full channel holds the runtime back; no report is dropped.
+pub type ExitReceiver = mpsc::Receiver<Exited>;
+
+/// Runs containers.
+///
+/// # Guarantees
+/// - A successful `start` is followed by exactly one [`Exited`]; a failed one by none.
+/// - When `Exited` is delivered, no process of that container is left and its log is complete.
+/// - After `shutdown` returns, no process of any container is left.
+pub trait Runtime: Send + Sync + 'static {
+    /// The name in front of container ids, such as `process` in `process://ID`.
+    fn name(&self) -> &'static str;
+
+    /// Starts a container and answers once it runs.
+    fn start(&self, spec: ContainerSpec) -> RuntimeFuture<'_, Result<Started, StartError>>;
+
+    /// Sends a signal to all processes of the container's group; a container that has ended is passed over.
+    fn kill(&self, id: &ContainerId, signal: i32);
+
+    /// Containers that were started and have not been reported as ended.
+    fn running(&self) -> usize;
+
+    /// Kills everything and frees the runtime; starts fail from here on.
+    fn shutdown(&self) -> RuntimeFuture<'_, ()>;
+}

@@ -1,0 +1,290 @@
+//! What server and supervisor say to each other: length-prefixed frames, little-endian, over two socket pairs.
+//!
+//! Pure. Both sides are the same binary, so there is no version. Standard output and error of a `Start` travel beside
+//! its frame as two file descriptors, attached at or before its first byte, so frames and descriptors pair up in order.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// The longest frame either side takes: above what the kernel lets a process have as arguments and environment.
+pub(crate) const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+const START: u8 = 1;
+const KILL: u8 = 2;
+const STARTED: u8 = 1;
+const START_FAILED: u8 = 2;
+const EXITED: u8 = 3;
+
+/// Server to supervisor.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Spawn; the next two descriptors are its standard output and error.
+    Start(StartCommand),
+    /// Signal the container's process group.
+    Kill { token: u64, signal: i32 },
+}
+
+/// What to spawn.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct StartCommand {
+    /// The server's number for this run; never used twice.
+    pub(crate) token: u64,
+    pub(crate) program: PathBuf,
+    pub(crate) cwd: PathBuf,
+    pub(crate) argv: Vec<OsString>,
+    pub(crate) env: Vec<(OsString, OsString)>,
+}
+
+/// Supervisor to server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    Started { token: u64, pid: u32 },
+    StartFailed { token: u64, errno: i32 },
+    /// The main process ended and nothing of the container is left. `signal` is zero when it exited by itself.
+    Exited { token: u64, code: i32, signal: i32 },
+}
+
+/// A frame that cannot be read. Both sides being one binary, it means a broken invariant, not bad input.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WireError {
+    #[error("frame of {0} bytes is over the bound")]
+    TooLong(usize),
+    #[error("frame is cut short or of an unknown kind")]
+    Malformed,
+}
+
+/// Appends a start frame, from borrowed parts so that nothing is copied twice.
+pub(crate) fn encode_start<'a>(
+    out: &mut Vec<u8>,
+    token: u64,
+    program: &Path,
+    cwd: &Path,
+    argv: &[String],
+    env: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
+) {
+    frame(out, |out| {
+        out.push(START);
+        out.extend_from_slice(&token.to_le_bytes());
+        put_bytes(out, program.as_os_str().as_bytes());
+        put_bytes(out, cwd.as_os_str().as_bytes());
+        put_u32(out, argv.len());
+        for argument in argv {
+            put_bytes(out, argument.as_bytes());
+        }
+        put_u32(out, env.len());
+        for (name, value) in env {
+            put_bytes(out, name.as_bytes());
+            put_bytes(out, value.as_bytes());
+        }
+    });
+}
+
+/// Appends a kill frame.
+pub(crate) fn encode_kill(out: &mut Vec<u8>, token: u64, signal: i32) {
+    frame(out, |out| {
+        out.push(KILL);
+        out.extend_from_slice(&token.to_le_bytes());
+        out.extend_from_slice(&signal.to_le_bytes());
+    });
+}
+
+/// Appends a report frame.
+pub(crate) fn encode_report(out: &mut Vec<u8>, report: Report) {
+    let (kind, token, first, second) = match report {
+        Report::Started { token, pid } => (STARTED, token, pid.cast_signed(), 0),
+        Report::StartFailed { token, errno } => (START_FAILED, token, errno, 0),
+        Report::Exited { token, code, signal } => (EXITED, token, code, signal),
+    };
+    frame(out, |out| {
+        out.push(kind);
+        out.extend_from_slice(&token.to_le_bytes());
+        out.extend_from_slice(&first.to_le_bytes());
+        out.extend_from_slice(&second.to_le_bytes());
+    });
+}
+
+/// Bytes as they come in, handed out frame by frame.
+#[derive(Debug, Default)]
+pub(crate) struct FrameBuffer {
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl FrameBuffer {
+    /// Adds what was received.
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        if self.read == self.bytes.len() {
+            self.bytes.clear();
+            self.read = 0;
+        } else if self.read > 64 * 1024 {
+            self.bytes.drain(..self.read);
+            self.read = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame, without its length.
+    fn next_frame(&mut self) -> Result<Option<&[u8]>, WireError> {
+        let rest = &self.bytes[self.read..];
+        let Some((length, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_le_bytes(*length) as usize;
+        if length > FRAME_BYTES_MAX {
+            return Err(WireError::TooLong(length));
+        }
+        if rest.len() < length {
+            return Ok(None);
+        }
+        let start = self.read + 4;
+        self.read = start + length;
+        Ok(Some(&self.bytes[start..start + length]))
+    }
+
+    /// The next command.
+    pub(crate) fn next_command(&mut self) -> Result<Option<Command>, WireError> {
+        self.next_frame()?.map(|frame| decode_command(frame).ok_or(WireError::Malformed)).transpose()
+    }
+
+    /// The next report.
+    pub(crate) fn next_report(&mut self) -> Result<Option<Report>, WireError> {
+        self.next_frame()?.map(|frame| decode_report(frame).ok_or(WireError::Malformed)).transpose()
+    }
+}
+
+fn decode_command(frame: &[u8]) -> Option<Command> {
+    let mut input = Input(frame);
+    match input.u8()? {
+        START => {
+            let token = input.u64()?;
+            let program = PathBuf::from(input.text()?);
+            let cwd = PathBuf::from(input.text()?);
+            let argv = (0..input.u32()?).map(|_| input.text()).collect::<Option<Vec<_>>>()?;
+            let env = (0..input.u32()?).map(|_| Some((input.text()?, input.text()?))).collect::<Option<Vec<_>>>()?;
+            Some(Command::Start(StartCommand { token, program, cwd, argv, env }))
+        }
+        KILL => Some(Command::Kill { token: input.u64()?, signal: input.i32()? }),
+        _ => None,
+    }
+}
+
+fn decode_report(frame: &[u8]) -> Option<Report> {
+    let mut input = Input(frame);
+    let (kind, token, first, second) = (input.u8()?, input.u64()?, input.i32()?, input.i32()?);
+    match kind {
+        STARTED => Some(Report::Started { token, pid: first.cast_unsigned() }),
+        START_FAILED => Some(Report::StartFailed { token, errno: first }),
+        EXITED => Some(Report::Exited { token, code: first, signal: second }),
+        _ => None,
+    }
+}
+
+/// Writes a frame whose length is known only after its content.
+fn frame(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    content(out);
+    let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+fn put_u32(out: &mut Vec<u8>, number: usize) {
+    out.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_u32(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+/// A cursor that ends in `None` where the frame ends.
+struct Input<'a>(&'a [u8]);
+
+impl Input<'_> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn i32(&mut self) -> Option<i32> {
+        self.array().map(i32::from_le_bytes)
+    }
+
+    fn text(&mut self) -> Option<OsString> {
+        let length = self.u32()? as usize;
+        let (head, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(OsString::from_vec(head.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_survive_any_split() {
+        let mut bytes = Vec::new();
+        let env = [("A", "1"), ("EMPTY", "")];
+        let argv = ["true".to_owned(), "ä".to_owned()];
+        encode_start(&mut bytes, 7, Path::new("/bin/true"), Path::new("/"), &argv, env.into_iter());
+        encode_kill(&mut bytes, 7, 15);
+        for split in 0..bytes.len() {
+            let mut frames = FrameBuffer::default();
+            let mut commands = Vec::new();
+            for part in [&bytes[..split], &bytes[split..]] {
+                frames.extend(part);
+                while let Some(command) = frames.next_command().unwrap() {
+                    commands.push(command);
+                }
+            }
+            let start = StartCommand {
+                token: 7,
+                program: "/bin/true".into(),
+                cwd: "/".into(),
+                argv: vec!["true".into(), "ä".into()],
+                env: vec![("A".into(), "1".into()), ("EMPTY".into(), "".into())],
+            };
+            assert_eq!(commands, [Command::Start(start), Command::Kill { token: 7, signal: 15 }]);
+        }
+    }
+
+    #[test]
+    fn reports_come_back_as_sent() {
+        let reports = [
+            Report::Started { token: 1, pid: u32::MAX },
+            Report::StartFailed { token: 2, errno: 2 },
+            Report::Exited { token: 3, code: 255, signal: 0 },
+        ];
+        let mut bytes = Vec::new();
+        reports.iter().for_each(|report| encode_report(&mut bytes, *report));
+        let mut frames = FrameBuffer::default();
+        frames.extend(&bytes);
+        for report in reports {
+            assert_eq!(frames.next_report(), Ok(Some(report)));
+        }
+        assert_eq!(frames.next_report(), Ok(None));
+    }
+
+    #[test]
+    fn bad_frames_are_refused() {
+        let mut frames = FrameBuffer::default();
+        frames.extend(&[1, 0, 0, 0, 99]);
+        assert_eq!(frames.next_command(), Err(WireError::Malformed));
+        let mut frames = FrameBuffer::default();
+        frames.extend(&[0xff; 8]);
+        assert_eq!(frames.next_command(), Err(WireError::TooLong(0xffff_ffff)));
+    }
+}

@@ -1,0 +1,138 @@
+//! What the kernel knows about this process's children: which there are, and which container each came from.
+//!
+//! A container's processes are recognised by an inherited resource limit, not by their environment or group: a daemon
+//! leaves its group with `setsid` and its environment with `env -i`, but a soft `RLIMIT_RTTIME` goes through fork and
+//! exec, can be read for any process, and binds only real-time threads, for which 2^50 microseconds are 35 years.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::{Pid, getpid};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Tags are this plus the container's token.
+const TAG_BASE_MICROS: u64 = 1 << 50;
+/// How long descendants that cannot be killed (another user's) are waited for at the end.
+const UNKILLABLE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Marks whatever is spawned next, and all its descendants, as belonging to this token.
+///
+/// Where the limit cannot be set, left-overs are recognised by elimination (see `Containers`).
+pub(super) fn tag_next_spawn(token: u64) {
+    let maximum = getrlimit(Resource::Rttime).maximum;
+    let _ = setrlimit(Resource::Rttime, Rlimit { current: Some(TAG_BASE_MICROS + token), maximum });
+}
+
+/// The token of the container that a process descends from, if its limit tells.
+pub(super) fn tag_of(pid: Pid) -> Option<u64> {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max realtime timeout"))?;
+    let soft: u64 = line.split_whitespace().next()?.parse().ok()?;
+    soft.checked_sub(TAG_BASE_MICROS)
+}
+
+/// The list of this process's children.
+///
+/// The file may skip entries when children go away during the read; here none can, since only this thread reaps.
+pub(super) struct ChildList {
+    file: Option<File>,
+    buffer: Vec<u8>,
+}
+
+impl Default for ChildList {
+    fn default() -> Self {
+        let pid = getpid();
+        let file = File::open(format!("/proc/self/task/{pid}/children")).ok();
+        Self { file, buffer: vec![0; 16 * 1024] }
+    }
+}
+
+impl ChildList {
+    /// All children, dead ones that are not reaped included.
+    pub(super) fn read(&mut self) -> Vec<Pid> {
+        match &self.file {
+            Some(file) => read_list(file, &mut self.buffer).unwrap_or_else(scan),
+            None => scan(),
+        }
+    }
+}
+
+fn read_list(file: &File, buffer: &mut Vec<u8>) -> Option<Vec<Pid>> {
+    let mut filled = 0;
+    loop {
+        if filled == buffer.len() {
+            buffer.resize(filled * 2, 0);
+        }
+        match file.read_at(&mut buffer[filled..], filled as u64).ok()? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    let text = std::str::from_utf8(&buffer[..filled]).ok()?;
+    Some(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect())
+}
+
+/// Finds the children by their parent's id, for kernels built without the list.
+fn scan() -> Vec<Pid> {
+    let own = getpid().to_string();
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| parent_of(*pid).as_deref() == Some(own.as_str())).map(Pid::from_raw).collect()
+}
+
+fn parent_of(pid: i32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything, so the fields are counted from its end.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(1).map(str::to_owned)
+}
+
+/// A child that is dead but not reaped: its process id and group number cannot be re-used yet.
+pub(super) fn next_dead() -> Option<(Pid, i32, i32)> {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    match waitid(Id::All, flags) {
+        Ok(WaitStatus::Exited(pid, code)) => Some((pid, code, 0)),
+        Ok(WaitStatus::Signaled(pid, signal, _)) => Some((pid, 0, signal as i32)),
+        _ => None,
+    }
+}
+
+/// Frees a dead child's process id.
+pub(super) fn reap(pid: Pid) {
+    let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+}
+
+/// Kills everything below this process and returns when nothing is left.
+///
+/// Killing a process hands its children to this sub-reaper, so rounds of "kill all children, reap" reach every depth,
+/// and having no child at all is proof that there is no descendant.
+pub(super) fn kill_all_descendants() {
+    let mut list = ChildList::default();
+    let mut last_progress = Instant::now();
+    loop {
+        for pid in list.read() {
+            // A child that is not reaped cannot have had its number re-used.
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        let mut reaped = false;
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::StillAlive) => break,
+                Ok(_) => reaped = true,
+                Err(Errno::EINTR) => {}
+                Err(_) => return,
+            }
+        }
+        if reaped {
+            last_progress = Instant::now();
+        } else if last_progress.elapsed() > UNKILLABLE_PATIENCE {
+            return;
+        } else {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Which containers run, which are ending, and which stray processes belong to whom.
+//!
+//! A container has ended when its main process is reaped, its group is empty and no adopted process carries its tag;
+//! what is left until then is killed, as the kernel does when the first process of a PID namespace dies.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+use super::children::{self, ChildList};
+use crate::runtime::wire::Report;
+
+/// After this long a container is reported as ended though something of it cannot be killed (another user's process).
+const UNKILLABLE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The containers of this supervisor.
+#[derive(Default)]
+pub(super) struct Containers {
+    /// Main processes that are not reaped, by token.
+    running: HashMap<u64, Pid>,
+    /// The same by process id.
+    mains: HashMap<Pid, u64>,
+    /// Containers whose main process is reaped and of which something may be left.
+    ending: Vec<Ending>,
+    /// Adopted processes, until they are reaped.
+    orphans: HashMap<Pid, Owner>,
+    /// The highest token so far.
+    newest: u64,
+    children: ChildList,
+}
+
+struct Ending {
+    token: u64,
+    group: Pid,
+    code: i32,
+    signal: i32,
+    since: Instant,
+}
+
+/// Whom an adopted process belongs to.
+#[derive(Clone, Copy)]
+enum Owner {
+    Container(u64),
+    /// Not known: one of the containers up to this token. It goes when the last of them has ended.
+    UpTo(u64),
+}
+
+impl Containers {
+    pub(super) fn add(&mut self, token: u64, pid: Pid) {
+        self.running.insert(token, pid);
+        self.mains.insert(pid, token);
+        self.newest = self.newest.max(token);
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        !self.ending.is_empty()
+    }
+
+    /// Signals the group of a running container.
+    ///
+    /// The main process leads the group and is not reaped while it is in `running`, so the number cannot be another's.
+    pub(super) fn kill(&self, token: u64, signal: i32) {
+        let Some(pid) = self.running.get(&token) else { return };
+        // A signal that has no name (a real-time one) is passed over; a failure means that all are dead already.
+        if let Ok(signal) = Signal::try_from(signal) {
+            let _ = killpg(*pid, signal);
+        }
+    }
+
+    /// Reaps every dead child, kills what ended containers left and reports those of which nothing is left.
+    pub(super) fn reap(&mut self, mut report: impl FnMut(Report)) {
+        while let Some((pid, code, signal)) = children::next_dead() {
+            let Some(token) = self.mains.remove(&pid) else {
+                self.orphans.remove(&pid);
+                children::reap(pid);
+                continue;
+            };
+            // Before the reaping, while the dead leader still holds the group's number.
+            let _ = killpg(pid, Signal::SIGKILL);
+            children::reap(pid);
+            self.running.remove(&token);
+            self.ending.push(Ending { token, group: pid, code, signal, since: Instant::now() });
+        }
+        if !self.ending.is_empty() || !self.orphans.is_empty() {
+            self.sweep();
+            self.report_ended(&mut report);
+        }
+    }
+
+    /// Looks at all children once: whatever is no main process was adopted; it dies with its container.
+    fn sweep(&mut self) {
+        let children = self.children.read();
+        if children.len() == self.mains.len() {
+            // The common case, one read for a whole batch of exits: all children are known main processes.
+            self.orphans.clear();
+            return;
+        }
+        for pid in children.into_iter().filter(|pid| !self.mains.contains_key(pid)) {
+            let newest = self.newest;
+            let owner = self
+                .orphans
+                .entry(pid)
+                .or_insert_with(|| children::tag_of(pid).map_or(Owner::UpTo(newest), Owner::Container));
+            let owner_lives = match *owner {
+                Owner::Container(token) => self.running.contains_key(&token),
+                Owner::UpTo(newest) => self.running.keys().any(|token| *token <= newest),
+            };
+            if !owner_lives {
+                // A child that is not reaped: the number is still its own.
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+        }
+    }
+
+    fn report_ended(&mut self, report: &mut impl FnMut(Report)) {
+        if self.ending.is_empty() {
+            return;
+        }
+        let owners = self.orphans.values().filter_map(|owner| match owner {
+            Owner::Container(token) => Some(*token),
+            Owner::UpTo(_) => None,
+        });
+        let owners: HashSet<u64> = owners.collect();
+        let mains = &self.mains;
+        self.ending.retain(|ending| {
+            let gone = !owners.contains(&ending.token) && group_is_empty(ending.group, mains);
+            let over = gone || ending.since.elapsed() > UNKILLABLE_PATIENCE;
+            if over {
+                report(Report::Exited { token: ending.token, code: ending.code, signal: ending.signal });
+            }
+            !over
+        });
+    }
+}
+
+/// Whether a group has no members. A number that is a main process again was free in between, so the old group is gone.
+fn group_is_empty(group: Pid, mains: &HashMap<Pid, u64>) -> bool {
+    mains.contains_key(&group) || killpg(group, None) == Err(Errno::ESRCH)
+}
