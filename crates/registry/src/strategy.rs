@@ -127,4 +127,21 @@ pub trait Strategy: Send + Sync + 'static {
         let _ = (object, requested);
         0
     }
+
+    /// Changes an object that stays while it is being deleted, such as a namespace's phase.
+    fn prepare_for_delete(&self, object: &mut Value) {
+        let _ = object;
+    }
+
+    /// Whether the object must stay although its grace is over and it has no finalizers in its metadata: a namespace
+    /// whose `spec.finalizers` are not empty.
+    fn is_held(&self, object: &Value) -> bool {
+        let _ = object;
+        false
+    }
+
+    /// Whether a delete that removes the object at once answers with the object instead of a `Status`, as pods do.
+    fn returns_deleted_object(&self) -> bool {
+        false
+    }
 }
