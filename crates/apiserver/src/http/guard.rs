@@ -1,0 +1,169 @@
+//! Who may speak: the address, origin and token checks, all before a body is read.
+//!
+//! An API on localhost that starts processes is remote code execution for any web page that can reach it. So a page's
+//! requests are refused by what browsers must send (`Origin`, `Sec-Fetch-Site`), DNS rebinding by the host allow-list,
+//! and everyone else by the bearer token. No CORS header is ever sent. Invariant: the token is compared in constant
+//! time and never shown, not even by `Debug`.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use api::{Reason, Status};
+use http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
+use http::uri::Authority;
+use http::{HeaderValue, Uri};
+
+/// Paths that are answered without a token: constant, and they tell nothing about the state.
+const ANONYMOUS_PATHS: [&str; 4] = ["/livez", "/readyz", "/healthz", "/version"];
+
+/// The bearer token that every client must send.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// Takes a token; 256 random bits as text are enough.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Compares in time that depends only on the length sent.
+    fn matches(&self, sent: &[u8]) -> bool {
+        let own = self.0.as_bytes();
+        let mut difference = u8::from(own.len() != sent.len()) | u8::from(own.is_empty());
+        for (position, byte) in sent.iter().enumerate() {
+            let own_byte = own.get(position).copied().unwrap_or_default();
+            difference = std::hint::black_box(difference | (byte ^ own_byte));
+        }
+        difference == 0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(redacted)")
+    }
+}
+
+/// The checks of one server.
+#[derive(Debug)]
+pub(super) struct Guard {
+    token: Token,
+    hosts: [String; 3],
+}
+
+impl Guard {
+    /// The checks for a server that listens on this address.
+    pub(super) fn new(token: Token, address: SocketAddr) -> Self {
+        let port = address.port();
+        Self { token, hosts: ["127.0.0.1", "[::1]", "localhost"].map(|host| format!("{host}:{port}")) }
+    }
+
+    /// Refuses foreign hosts and whatever comes from a web page.
+    ///
+    /// # Errors
+    /// 403.
+    pub(super) fn check_origin(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Status> {
+        let forbidden = |why: &str| Err(Status::failure(403, Reason::FORBIDDEN, format!("forbidden: {why}")));
+        let sec_fetch_site = headers.get_all("sec-fetch-site").iter().any(|site| site != "none");
+        if headers.contains_key(ORIGIN) || sec_fetch_site {
+            return forbidden("requests from web pages are not served");
+        }
+        let mut sent = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
+        let (first, second) = (sent.next(), sent.next());
+        let authority = uri.authority().map(Authority::as_str).map(str::as_bytes);
+        let known = |host: &[u8]| self.hosts.iter().any(|known| host.eq_ignore_ascii_case(known.as_bytes()));
+        let named = [first, second, authority];
+        if named.iter().all(Option::is_none) || second.is_some() || !named.into_iter().flatten().all(known) {
+            return forbidden("the Host of the request is not an address of this server");
+        }
+        Ok(())
+    }
+
+    /// Refuses requests without the token, but for the health and version paths.
+    ///
+    /// # Errors
+    /// 401.
+    pub(super) fn check_token(&self, path: &str, headers: &HeaderMap) -> Result<(), Status> {
+        if ANONYMOUS_PATHS.contains(&path) || self.bearer(headers) { Ok(()) } else { Err(Status::unauthorized()) }
+    }
+
+    fn bearer(&self, headers: &HeaderMap) -> bool {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let (Some(value), None) = (values.next(), values.next()) else { return false };
+        match value.as_bytes().split_at_checked(7) {
+            Some((scheme, token)) => scheme.eq_ignore_ascii_case(b"bearer ") && self.token.matches(token),
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard() -> Guard {
+        Guard::new(Token::new("secret"), SocketAddr::from(([127, 0, 0, 1], 6443)))
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn only_own_addresses_and_no_web_pages_are_served() {
+        let plain = Uri::from_static("/api");
+        let ok = |pairs: &[(&'static str, &str)]| guard().check_origin(&plain, &headers(pairs)).is_ok();
+        assert!(ok(&[("host", "127.0.0.1:6443")]));
+        assert!(ok(&[("host", "[::1]:6443")]));
+        assert!(ok(&[("host", "LocalHost:6443")]));
+        assert!(ok(&[("host", "127.0.0.1:6443"), ("sec-fetch-site", "none")]));
+        assert!(!ok(&[]));
+        assert!(!ok(&[("host", "")]));
+        assert!(!ok(&[("host", "127.0.0.1")]));
+        assert!(!ok(&[("host", "127.0.0.1:80")]));
+        assert!(!ok(&[("host", "0.0.0.0:6443")]));
+        assert!(!ok(&[("host", "evil.example:6443")]));
+        assert!(!ok(&[("host", "127.0.0.1:6443.evil.example")]));
+        assert!(!ok(&[("host", "127.0.0.1:6443"), ("host", "evil.example")]));
+        assert!(!ok(&[("host", "127.0.0.1:6443"), ("origin", "https://127.0.0.1:6443")]));
+        assert!(!ok(&[("host", "127.0.0.1:6443"), ("origin", "null")]));
+        assert!(!ok(&[("host", "127.0.0.1:6443"), ("sec-fetch-site", "cross-site")]));
+        assert!(!ok(&[("host", "127.0.0.1:6443"), ("sec-fetch-site", "same-origin")]));
+        let authority = Uri::from_static("https://evil.example:6443/api");
+        assert!(guard().check_origin(&authority, &headers(&[("host", "127.0.0.1:6443")])).is_err());
+        let authority = Uri::from_static("https://127.0.0.1:6443/api");
+        assert!(guard().check_origin(&authority, &HeaderMap::new()).is_ok());
+    }
+
+    #[test]
+    fn the_token_must_match_wholly() {
+        let ok = |value: &str| guard().check_token("/api", &headers(&[("authorization", value)])).is_ok();
+        assert!(ok("Bearer secret") && ok("bearer secret"));
+        for wrong in
+            ["", "Bearer", "Bearer ", "Bearer secre", "Bearer secrets", "Basic secret", "secret", "Bearer Secret"]
+        {
+            assert!(!ok(wrong), "{wrong}");
+        }
+        let twice = headers(&[("authorization", "Bearer secret"), ("authorization", "Bearer x")]);
+        assert!(guard().check_token("/api", &twice).is_err());
+        assert!(!Token::new("").matches(b""));
+    }
+
+    #[test]
+    fn only_health_and_version_are_anonymous() {
+        let anonymous = |path: &str| guard().check_token(path, &HeaderMap::new()).is_ok();
+        assert!(anonymous("/livez") && anonymous("/readyz") && anonymous("/healthz") && anonymous("/version"));
+        for path in ["/", "/api", "/apis", "/openapi/v3", "/livez/", "/versions", "/api/v1/pods"] {
+            assert!(!anonymous(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_show_the_token() {
+        assert!(!format!("{:?}", guard()).contains("secret"));
+    }
+}
