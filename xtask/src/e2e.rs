@@ -1,0 +1,121 @@
+//! End-to-end tests: the built binary, driven by clients that people really use. Each suite starts servers of its own
+//! and compares what it sees with explicit expectations; a failed check does not end its suite.
+
+mod clients;
+mod crash;
+mod hostile;
+mod kubectl;
+mod load;
+mod pattern;
+mod plugin;
+mod python;
+mod report;
+mod rust;
+mod session;
+mod step;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use crate::workspace::{self, Profile};
+use report::Report;
+
+/// What `cargo xtask e2e` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// The suites to run; all of them when none is named
+    suites: Vec<Suite>,
+    /// Drive every kubectl that is found, not only 1.20 and the newest
+    #[arg(long)]
+    all: bool,
+    /// Leave out clients that this machine lacks instead of failing
+    #[arg(long)]
+    allow_missing: bool,
+    /// Test this kubectl-job instead of building one
+    #[arg(long, value_name = "PROGRAM")]
+    binary: Option<PathBuf>,
+    /// How often the server is killed
+    #[arg(long, default_value_t = CRASH_TRIALS)]
+    trials: usize,
+    /// Print only what fails
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// How often the server is killed unless said otherwise.
+const CRASH_TRIALS: usize = 50;
+
+impl Default for Options {
+    fn default() -> Self {
+        let (suites, binary) = (Vec::new(), None);
+        Self { suites, all: false, allow_missing: false, binary, trials: CRASH_TRIALS, quiet: false }
+    }
+}
+
+/// A group of tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// Real kubectls, 1.20 and newer
+    Kubectl,
+    /// kubectl-job's own screens and exit codes
+    Plugin,
+    /// What well-behaved clients never send
+    Hostile,
+    /// 1,000 completions as real processes
+    Load,
+    /// kill -9 of the server
+    Crash,
+    /// The Python client
+    Python,
+    /// The Rust client, kube
+    Rust,
+}
+
+/// What every suite is given.
+struct Context<'a> {
+    options: &'a Options,
+    binary: PathBuf,
+}
+
+/// Runs the suites and prints the count.
+///
+/// # Errors
+/// When the product cannot be built or a suite cannot be run at all.
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let (passed, failed) = run_all(options)?;
+    println!("{passed} passed, {failed} failed");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the suites; the answer is how many checks passed and failed.
+///
+/// # Errors
+/// When the product cannot be built.
+pub(crate) fn run_all(options: &Options) -> anyhow::Result<(usize, usize)> {
+    let binary = match &options.binary {
+        Some(binary) => std::path::absolute(binary)?,
+        None => workspace::build_product(Profile::Dev)?,
+    };
+    let context = Context { options, binary };
+    let mut report = Report::new(options.quiet);
+    let chosen = if options.suites.is_empty() { Suite::value_variants() } else { &options.suites };
+    for suite in chosen {
+        let run = match suite {
+            Suite::Kubectl => kubectl::run,
+            Suite::Plugin => plugin::run,
+            Suite::Hostile => hostile::run,
+            Suite::Load => load::run,
+            Suite::Crash => crash::run,
+            Suite::Python => python::run,
+            Suite::Rust => rust::run,
+        };
+        // A suite that breaks off is one failure among the others: the rest still runs.
+        if let Err(error) = run(&context, &mut report) {
+            report.check(&format!("{suite:?} runs to its end").to_lowercase(), Err(format!("{error:#}")));
+        }
+    }
+    report.close();
+    Ok(report.counts())
+}

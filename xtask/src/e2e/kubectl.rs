@@ -1,0 +1,55 @@
+//! Stock kubectl against the product's server: the commands of the documentation's Jobs page and the everyday ones
+//! around them, for the oldest and the newest kubectl. Each version gets a fresh server and a fresh HOME, since kubectl
+//! caches what a server serves by host and port.
+
+mod jobs;
+mod mistakes;
+mod objects;
+mod reading;
+mod streams;
+mod writing;
+
+use super::Context;
+use super::clients::{self, Kubectl};
+use super::report::Report;
+use super::session::Session;
+use crate::perl;
+use crate::server::Server;
+
+/// Runs the suite for every kubectl.
+///
+/// # Errors
+/// When a kubectl or a server cannot be had.
+pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<()> {
+    perl::ensure()?;
+    for kubectl in clients::find(context.options.all, context.options.allow_missing)? {
+        report.group(&format!("kubectl 1.{}", kubectl.minor));
+        run_one(context, &kubectl, report)?;
+    }
+    Ok(())
+}
+
+fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> anyhow::Result<()> {
+    let server = Server::start(&context.binary, &[])?;
+    let mut session = Session::new(&kubectl.program, kubectl.minor, &server.kubeconfig())?;
+    session.run(&jobs::pi(), report)?;
+    session.run(&jobs::created(), report)?;
+    session.run(&objects::steps(), report)?;
+    session.run(&reading::steps(), report)?;
+    writing::files(&session)?;
+    session.run(&writing::steps(), report)?;
+    session.run(&jobs::deletion(), report)?;
+    mistakes::files(&session)?;
+    session.run(&mistakes::steps(), report)?;
+    streams::run(&session, report)?;
+    server.stop()?;
+    report.check("server stop leaves no process", no_process(&server));
+    Ok(())
+}
+
+fn no_process(server: &Server) -> Result<(), String> {
+    match server.processes().as_slice() {
+        [] => Ok(()),
+        left => Err(format!("still running: {left:?}")),
+    }
+}

@@ -1,0 +1,64 @@
+//! The Python client, unmodified from PyPI, in a virtual environment below `target/`. The checks themselves are a
+//! Python program, since what they check is how a Python program sees the server.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::Context;
+use super::report::Report;
+use crate::server::Server;
+use crate::{debian, shell, workspace};
+
+/// The client's version on PyPI; written down so that a new release cannot fail an old commit.
+const CLIENT: &str = "kubernetes==37.0.2";
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Runs the suite.
+///
+/// # Errors
+/// When there is no Python, no client or no server.
+pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<()> {
+    report.group("the Python client");
+    let python = match environment() {
+        Ok(python) => python,
+        Err(error) if context.options.allow_missing => {
+            report.left_out("the Python client", &format!("{error:#}"));
+            return Ok(());
+        }
+        Err(error) => return Err(error.context("the Python client is missing; leave it out with --allow-missing")),
+    };
+    let server = Server::start(&context.binary, &[])?;
+    let mut command = Command::new(python);
+    command.arg(workspace::root().join("xtask/clients/python_client.py")).env("KUBECONFIG", server.kubeconfig());
+    let outcome = shell::capture(&mut command, LIMIT)?;
+    // Each line `ok NAME` is one check; the last lines of a failure are Python's own.
+    for name in outcome.stdout.lines().filter_map(|line| line.strip_prefix("ok ")) {
+        report.check(name, Ok(()));
+    }
+    let whole = outcome.succeeded() && outcome.stdout.lines().last() == Some("done");
+    report.check("the Python program runs to its end", if whole { Ok(()) } else { Err(outcome.stderr) });
+    server.stop()
+}
+
+/// The Python of a virtual environment that has the client.
+fn environment() -> anyhow::Result<PathBuf> {
+    let folder = workspace::target().join("python-client");
+    let python = folder.join("bin/python");
+    let ready = folder.join(CLIENT);
+    if ready.exists() {
+        return Ok(python);
+    }
+    let create = || shell::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+    if create().is_err() && debian::can_install() {
+        debian::install(&["python3", "python3-venv"])?;
+        create()?;
+    }
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", CLIENT]);
+    shell::run(&mut install).context("installing the Python client from PyPI")?;
+    std::fs::write(&ready, "")?;
+    Ok(python)
+}
