@@ -1,1 +1,14 @@
-//! The Kubernetes API over the store: the generic verbs and the HTTP shell.
+//! The Kubernetes API over the store: the generic verbs, which look a resource up in the catalogue and name no kind,
+//! and the HTTP shell around them.
+//!
+//! The verbs are synchronous: everything they need is in memory. Only the HTTP shell and open watches wait.
+
+mod connector;
+pub mod http;
+mod server;
+mod verbs;
+mod watch;
+
+pub use connector::{Connector, LogStream};
+pub use server::{ApiServer, Config};
+pub use watch::Watch;

@@ -1,0 +1,160 @@
+//! The server as a value: catalogue, store, clock and the wake-ups of open watches.
+
+mod pages;
+
+use std::sync::{Arc, OnceLock};
+
+use api::logs::LogOptions;
+use api::{Gvr, Object, ObjectKey, Reply, Request, Revision, Status, Verb};
+use clock::{SharedClock, SharedEntropy};
+use jiff::Timestamp;
+use registry::{Catalogue, Strategy};
+use store::{Bounds, ResourceIndex, Store};
+use tokio::sync::watch as wake;
+
+use crate::connector::{Connector, LogStream};
+use crate::verbs;
+use crate::watch::Watch;
+
+pub(crate) use pages::{Page, Pages};
+
+/// What a server is made of.
+pub struct Config {
+    /// The kinds it serves.
+    pub catalogue: Catalogue,
+    /// Where it reads the time.
+    pub clock: SharedClock,
+    /// Where UIDs and name suffixes come from.
+    pub entropy: SharedEntropy,
+    /// How much history watches may ask for.
+    pub bounds: Bounds,
+}
+
+/// A Kubernetes API server without a transport.
+pub struct ApiServer {
+    pub(crate) store: Store,
+    pub(crate) clock: SharedClock,
+    pub(crate) entropy: SharedEntropy,
+    pub(crate) pages: Pages,
+    catalogue: Catalogue,
+    namespaces: Option<ResourceIndex>,
+    /// Per resource, the revision of its last commit: what open watches sleep on.
+    wakes: Vec<wake::Sender<Revision>>,
+    connector: OnceLock<Arc<dyn Connector>>,
+}
+
+/// A resource that a request names.
+pub(crate) struct Target<'a> {
+    pub(crate) index: ResourceIndex,
+    pub(crate) strategy: &'a dyn Strategy,
+    pub(crate) resource: Gvr,
+}
+
+impl ApiServer {
+    /// An empty server.
+    pub fn new(config: Config) -> Arc<Self> {
+        let namespaces = config.catalogue.find(&api::resource::NAMESPACES).map(|(index, _)| ResourceIndex(index));
+        let wakes: Vec<_> = config.catalogue.iter().map(|_| wake::Sender::new(Revision(0))).collect();
+        let server = Arc::new(Self {
+            store: Store::new(config.bounds),
+            clock: config.clock,
+            entropy: config.entropy,
+            pages: Pages::default(),
+            catalogue: config.catalogue,
+            namespaces,
+            wakes,
+            connector: OnceLock::new(),
+        });
+        let weak = Arc::downgrade(&server);
+        server.store.listen(move |resource, revision| {
+            if let Some(server) = weak.upgrade() {
+                server.wakes[resource.0].send_replace(revision);
+            }
+        });
+        server
+    }
+
+    /// Fills in the path to the kubelet. A second connector is ignored.
+    pub fn connect(&self, connector: Arc<dyn Connector>) {
+        let _ = self.connector.set(connector);
+    }
+
+    /// The kinds served.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The time by the server's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Performs any request but a watch.
+    ///
+    /// # Errors
+    /// The `Status` that upstream would answer with.
+    pub fn call(&self, request: Request) -> Result<Reply, Status> {
+        let target = self.target(&request)?;
+        match (request.verb, request.subresource.as_deref()) {
+            (Verb::Get, _) => verbs::read::get(self, &target, &request),
+            (Verb::List, None) => verbs::read::list(self, &target, &request),
+            (Verb::Create, None) => verbs::create::create(self, &target, request),
+            (Verb::Create, Some("binding")) => verbs::binding::create(self, &target, request),
+            (Verb::Update, _) => verbs::update::update(self, &target, request),
+            (Verb::Patch, _) => verbs::update::patch(self, &target, request),
+            (Verb::Delete, None) => verbs::delete::delete(self, &target, &request),
+            (Verb::DeleteCollection, None) => verbs::delete::collection(self, &target, &request),
+            _ => Err(Status::method_not_allowed()),
+        }
+    }
+
+    /// Opens a watch.
+    ///
+    /// # Errors
+    /// `410 Expired` when the history asked for is gone, and whatever a list would refuse.
+    pub fn watch(self: &Arc<Self>, request: &Request) -> Result<Watch, Status> {
+        let target = self.target(request)?;
+        Watch::open(self.clone(), target.index, request)
+    }
+
+    /// Opens a container's log.
+    ///
+    /// # Errors
+    /// 404 when there is no such pod, and what the kubelet refuses.
+    pub async fn logs(&self, namespace: &str, pod: &str, options: LogOptions) -> Result<LogStream, Status> {
+        let request = Request::new(Verb::Get, api::resource::PODS, Some(namespace), Some(pod));
+        verbs::read::get(self, &self.target(&request)?, &request)?;
+        let connector = self.connector.get().ok_or_else(|| {
+            Status::failure(503, api::Reason::UNAVAILABLE, "no kubelet is connected to this API server")
+        })?;
+        connector.logs(namespace, pod, options).await
+    }
+
+    /// Subscribes to the commits of a resource.
+    pub(crate) fn commits(&self, resource: ResourceIndex) -> wake::Receiver<Revision> {
+        self.wakes[resource.0].subscribe()
+    }
+
+    /// The strategy at a catalogue position.
+    pub(crate) fn strategy(&self, resource: ResourceIndex) -> &dyn Strategy {
+        self.catalogue.iter().nth(resource.0).expect("an index comes from the catalogue")
+    }
+
+    /// The namespace object of that name.
+    pub(crate) fn namespace(&self, name: &str) -> Option<Arc<Object>> {
+        self.store.get(self.namespaces?, &ObjectKey::cluster(name))
+    }
+
+    fn target(&self, request: &Request) -> Result<Target<'_>, Status> {
+        let (index, strategy) = self.catalogue.find(&request.resource).ok_or_else(Status::no_such_resource)?;
+        let descriptor = strategy.descriptor();
+        let known = |name: &str| descriptor.subresources.contains(&name);
+        if request.subresource.as_deref().is_some_and(|name| !known(name)) {
+            return Err(Status::no_such_resource());
+        }
+        if !descriptor.namespaced && request.namespace.is_some() {
+            return Err(Status::no_such_resource());
+        }
+        Ok(Target { index: ResourceIndex(index), strategy, resource: request.resource.clone() })
+    }
+}

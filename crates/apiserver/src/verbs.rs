@@ -1,0 +1,21 @@
+//! The generic verbs (`k8s.io/apiserver/pkg/registry/generic/registry/store.go`). None of them names a kind; the one
+//! exception is the pods/binding subresource, which is an operation of its own.
+
+pub(crate) mod binding;
+mod body;
+pub(crate) mod create;
+pub(crate) mod delete;
+mod filter;
+mod metadata;
+pub(crate) mod read;
+pub(crate) mod update;
+
+pub(crate) use filter::Filter;
+
+use api::{Object, Status};
+use std::sync::Arc;
+
+/// Turns a value into an object without committing it: what a dry run answers with.
+fn uncommitted(value: &serde_json::Value) -> Result<Arc<Object>, Status> {
+    Object::from_value(value).map(Arc::new).map_err(Status::internal)
+}

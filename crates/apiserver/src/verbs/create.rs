@@ -1,0 +1,83 @@
+//! Create: default, prepare, validate, commit.
+
+use api::field::FieldErrors;
+use api::{ObjectKey, Reply, Request, Response, Status};
+use serde_json::Value;
+use store::{Change, CommitError, Expected};
+
+use super::{body, metadata, uncommitted};
+use crate::server::{ApiServer, Target};
+
+/// How often a taken generated name is drawn anew (upstream's `maxNameGenerationCreateAttempts`).
+const NAME_ATTEMPTS: usize = 8;
+
+pub(crate) fn create(server: &ApiServer, target: &Target<'_>, mut request: Request) -> Result<Reply, Status> {
+    let strategy = target.strategy;
+    let kind = &strategy.descriptor().kind;
+    let mut object = body::object(&mut request)?;
+    body::check_kind(kind, &mut object)?;
+    let mut warnings = body::check(&request, kind, &mut object)?;
+    let generated = metadata::for_create(server, target, &request, &mut object)?;
+    strategy.prepare_for_create(&mut object);
+    strategy.default(&mut object);
+    validate(target, &object)?;
+    let namespace = request.namespace.as_deref();
+    metadata::admit_namespace(server, target, namespace, object["metadata"]["name"].as_str().unwrap_or_default())?;
+    if !request.trusted {
+        warnings.extend(strategy.warnings(&object, None));
+    }
+    let object = commit(server, target, &request, object, generated)?;
+    Ok(Reply { response: Response::Object { object, created: true }, warnings })
+}
+
+fn validate(target: &Target<'_>, object: &Value) -> Result<(), Status> {
+    let strategy = target.strategy;
+    let descriptor = strategy.descriptor();
+    let rule = |name: &str| strategy.name_errors(name);
+    let mut errors: FieldErrors =
+        registry::metadata::validate_create(&object["metadata"], descriptor.namespaced, &rule);
+    errors.extend(strategy.validate_create(object));
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    Err(Status::invalid(&descriptor.kind, name, &errors))
+}
+
+fn key(target: &Target<'_>, request: &Request, object: &Value) -> ObjectKey {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    match request.namespace.as_deref().filter(|_| target.strategy.descriptor().namespaced) {
+        Some(namespace) => ObjectKey::namespaced(namespace, name),
+        None => ObjectKey::cluster(name),
+    }
+}
+
+fn commit(
+    server: &ApiServer,
+    target: &Target<'_>,
+    request: &Request,
+    mut object: Value,
+    generated: bool,
+) -> Result<std::sync::Arc<api::Object>, Status> {
+    let mut attempts = if generated { NAME_ATTEMPTS } else { 1 };
+    loop {
+        let key = key(target, request, &object);
+        if server.store.get(target.index, &key).is_none() {
+            if request.options.dry_run {
+                return uncommitted(&object);
+            }
+            // The clone is needed only when a generated name may have to be drawn again.
+            let value = if generated { object.clone() } else { std::mem::take(&mut object) };
+            match server.store.commit(target.index, &key, Expected::Absent, Change::Put(value)) {
+                Ok(object) => return Ok(object),
+                Err(CommitError::Exists) => {}
+                Err(error) => return Err(Status::internal(error)),
+            }
+        }
+        attempts -= 1;
+        if attempts == 0 {
+            return Err(Status::already_exists(&target.resource, &key.name));
+        }
+        metadata::generate_name(server, metadata::of(&mut object));
+    }
+}

@@ -1,0 +1,146 @@
+//! Update and patch: read, change, compare and commit.
+
+use std::sync::Arc;
+
+use api::field::FieldErrors;
+use api::{Body, Object, PatchType, Reply, Request, Response, Status};
+use machinery::schema;
+use serde_json::Value;
+use store::{Change, CommitError, Expected};
+
+use super::read::{current, key};
+use super::{body, metadata, uncommitted};
+use crate::server::{ApiServer, Target};
+
+/// How often a write that names no revision is tried again when others write in between.
+const MAX_RACES: usize = 1_000;
+
+/// What a request makes of the current object.
+struct Changed {
+    object: Value,
+    warnings: Vec<String>,
+}
+
+pub(crate) fn update(server: &ApiServer, target: &Target<'_>, mut request: Request) -> Result<Reply, Status> {
+    let kind = &target.strategy.descriptor().kind;
+    let mut object = body::object(&mut request)?;
+    body::check_kind(kind, &mut object)?;
+    let warnings = body::check(&request, kind, &mut object)?;
+    check_identity(&request, &object)?;
+    let names_revision = object["metadata"]["resourceVersion"].as_str().is_some_and(|text| !text.is_empty());
+    let mut object = Some(object);
+    let modified = Status::modified(&target.resource, request.name.as_deref().unwrap_or_default());
+    write(server, target, &request, |_| {
+        // A write that names its revision is tried once, so only others need the object kept for another try.
+        let taken = if names_revision { object.take() } else { object.clone() };
+        Ok(Changed { object: taken.ok_or_else(|| modified.clone())?, warnings: warnings.clone() })
+    })
+}
+
+/// Refuses a body that is about another object than the URL.
+fn check_identity(request: &Request, object: &Value) -> Result<(), Status> {
+    let given = |name: &str| object["metadata"][name].as_str().filter(|text| !text.is_empty());
+    let (name, namespace) = (request.name.as_deref().unwrap_or_default(), request.namespace.as_deref());
+    if let Some(other) = given("name").filter(|other| *other != name) {
+        let message = format!("the name of the object ({other}) does not match the name on the URL ({name})");
+        return Err(Status::bad_request(message));
+    }
+    if given("namespace").is_some_and(|other| namespace.is_some_and(|namespace| other != namespace)) {
+        return Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn patch(server: &ApiServer, target: &Target<'_>, mut request: Request) -> Result<Reply, Status> {
+    let kind = &target.strategy.descriptor().kind;
+    let Body::Patch(patch_type, patch) = std::mem::take(&mut request.body) else {
+        return Err(Status::bad_request("the request has no patch"));
+    };
+    let schema = if patch_type == PatchType::StrategicMerge { schema::of_kind(kind) } else { None };
+    write(server, target, &request, |old| {
+        let mut object = old.clone();
+        machinery::patch::apply(&mut object, patch_type, patch.clone(), schema)?;
+        body::check_kind(kind, &mut object)?;
+        let warnings = body::check(&request, kind, &mut object)?;
+        Ok(Changed { object, warnings })
+    })
+}
+
+/// The loop that both verbs share.
+fn write(
+    server: &ApiServer,
+    target: &Target<'_>,
+    request: &Request,
+    mut change: impl FnMut(&Value) -> Result<Changed, Status>,
+) -> Result<Reply, Status> {
+    let key = key(target, request)?;
+    for _ in 0..MAX_RACES {
+        let before = current(server, target, &key)?;
+        let old = before.to_value();
+        let Changed { object: mut new, mut warnings } = change(&old)?;
+        check_preconditions(target, &before, &new)?;
+        prepare(target, request, &mut new, &old)?;
+        if !request.trusted && request.subresource.is_none() {
+            warnings.extend(target.strategy.warnings(&new, Some(&old)));
+        }
+        let committed = if request.options.dry_run {
+            uncommitted(&new)
+        } else if new == old {
+            Ok(before)
+        } else {
+            let gone = metadata::is_gone(&new) && !target.strategy.is_held(&new);
+            let change = if gone { Change::Delete(new) } else { Change::Put(new) };
+            match server.store.commit(target.index, &key, Expected::At(before.meta().revision), change) {
+                Ok(object) => Ok(object),
+                // Somebody wrote in between: the next round sees it, and refuses if the client named its revision.
+                Err(CommitError::Conflict(_) | CommitError::Missing) => continue,
+                Err(error) => Err(Status::internal(error)),
+            }
+        };
+        return committed.map(|object| Reply { response: Response::Object { object, created: false }, warnings });
+    }
+    Err(Status::modified(&target.resource, &key.name))
+}
+
+/// Compares what the client says of revision and UID.
+fn check_preconditions(target: &Target<'_>, before: &Object, new: &Value) -> Result<(), Status> {
+    let meta = before.meta();
+    let given = |name: &str| new["metadata"][name].as_str().filter(|text| !text.is_empty());
+    let old_revision = meta.revision.to_string();
+    if given("resourceVersion").is_some_and(|revision| revision != old_revision) {
+        return Err(Status::modified(&target.resource, &meta.name));
+    }
+    if let Some(uid) = given("uid").filter(|uid| *uid != meta.uid.as_str()) {
+        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", meta.uid);
+        return Err(Status::conflict(&target.resource, &meta.name, &why));
+    }
+    Ok(())
+}
+
+fn prepare(target: &Target<'_>, request: &Request, new: &mut Value, old: &Value) -> Result<(), Status> {
+    let (strategy, subresource) = (target.strategy, request.subresource.as_deref());
+    metadata::for_update(new, old);
+    strategy.prepare_for_update(new, old, subresource);
+    if subresource.is_none() {
+        strategy.default(new);
+    }
+    let mut errors: FieldErrors = registry::metadata::validate_update(&new["metadata"], &old["metadata"]);
+    errors.extend(strategy.validate_update(new, old, subresource));
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let name = old["metadata"]["name"].as_str().unwrap_or_default();
+    Err(Status::invalid(&strategy.descriptor().kind, name, &errors))
+}
+
+/// Commits a change that the server itself makes to an object, such as a deletion mark.
+pub(super) fn commit_own(
+    server: &ApiServer,
+    target: &Target<'_>,
+    before: &Object,
+    change: Change,
+) -> Result<Arc<Object>, CommitError> {
+    server.store.commit(target.index, &before.meta().key(), Expected::At(before.meta().revision), change)
+}
