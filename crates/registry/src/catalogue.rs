@@ -2,6 +2,8 @@
 
 use api::{Gvr, Kind};
 
+use crate::job::JobStrategy;
+use crate::pod::PodStrategy;
 use crate::strategy::Strategy;
 
 /// All kinds, each with its strategy.
@@ -11,7 +13,7 @@ pub struct Catalogue {
 
 impl Default for Catalogue {
     fn default() -> Self {
-        Self::new(Vec::new())
+        Self::new(vec![Box::new(PodStrategy), Box::new(JobStrategy)])
     }
 }
 

@@ -4,7 +4,16 @@
 //! To add a kind is to add a file here and one line in the [`catalogue`].
 
 pub mod catalogue;
+mod errors;
+mod fields;
+pub mod job;
+mod labels;
+pub mod metadata;
+pub mod pod;
+pub mod pod_spec;
+pub mod quantity;
 pub mod strategy;
+mod table;
 
 pub use catalogue::Catalogue;
 pub use strategy::{Column, DefaultPropagation, Descriptor, Row, Strategy};

@@ -111,6 +111,13 @@ pub trait Strategy: Send + Sync + 'static {
         &[]
     }
 
+    /// What an absent field that a selector names reads as: upstream holds some by value, so an absent
+    /// `status.successful` is `0` and an absent `spec.hostNetwork` is `false`.
+    fn selectable_default(&self, field: &str) -> &'static str {
+        let _ = field;
+        ""
+    }
+
     /// The columns of `kubectl get`.
     fn columns(&self) -> &'static [Column];
 

@@ -1,0 +1,21 @@
+//! What pods and pod templates share: defaults and validation of `PodSpec` (`pkg/apis/core/v1/defaults.go`,
+//! `pkg/apis/core/validation/validation.go`). Knows nothing of the kinds that hold a template.
+
+mod affinity;
+mod containers;
+mod defaults;
+mod env;
+mod image;
+mod probes;
+mod resources;
+mod security;
+mod spec;
+mod volumes;
+
+pub use defaults::{default_pod, default_template};
+pub use spec::{Holder, validate, validate_template};
+
+pub(crate) use spec::validate_tolerations;
+
+#[cfg(test)]
+mod tests;
