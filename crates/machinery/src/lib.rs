@@ -1,6 +1,7 @@
 //! Decoding, schemas, protobuf, patches and OpenAPI: what the API does to bytes, whatever the kind.
 
 pub mod decode;
+pub mod openapi;
 pub mod patch;
 pub mod protobuf;
 pub mod schema;
