@@ -89,6 +89,11 @@ impl ApiServer {
         self.clock.now()
     }
 
+    /// The revision of the last commit: where a watch that wants only what comes next begins.
+    pub fn watch_revision(&self) -> Revision {
+        self.store.revision()
+    }
+
     /// Performs any request but a watch.
     ///
     /// # Errors

@@ -1,0 +1,6 @@
+//! The API server asked as any transport asks it: through `call` and `watch`, with no socket in between.
+
+mod common;
+mod lists;
+mod verbs;
+mod watches;
