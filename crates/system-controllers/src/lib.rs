@@ -1,1 +1,17 @@
-//! Garbage collection, namespaces, service accounts and the scheduler.
+//! The controllers that every cluster has besides those of its workloads: namespaces, service accounts, the root
+//! certificate, the scheduler and the garbage collector. Each speaks to the API only through [`client`], and knows
+//! nothing of the others, so each also runs against a real cluster's API.
+
+pub mod garbage;
+pub mod namespaces;
+mod per_namespace;
+pub mod root_certificate;
+pub mod scheduler;
+pub mod service_accounts;
+mod start;
+
+#[cfg(test)]
+mod tests;
+
+pub use garbage::Resource;
+pub use start::{Config, SystemControllers};
