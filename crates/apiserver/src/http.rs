@@ -1,8 +1,116 @@
-//! The HTTP shell: bytes to requests, replies to bytes. Whatever the API decides is decided behind [`crate::ApiServer`];
-//! this part decides who may speak, how much, and in which representation.
+//! The HTTP shell: bytes to requests, replies to bytes. Whatever the API decides is decided behind [`ApiServer`]; this
+//! part decides who may speak, how much, and in which representation.
+//!
+//! Invariant: it listens on loopback only, over TLS only, and without the token it tells nothing but that it lives.
 
+mod body;
+mod closing;
+mod connection;
+mod discovery;
 mod guard;
+mod health;
+mod limits;
 mod negotiate;
+mod payload;
 pub mod pki;
 mod query;
+mod render;
+mod reply;
+mod resource;
+mod service;
+mod stream;
 mod target;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::ApiServer;
+use closing::Close;
+use guard::Guard;
+pub use guard::Token;
+use pki::{Identity, PkiError};
+use service::Service;
+
+/// What a server listens on and proves itself with.
+#[derive(Debug)]
+pub struct Config {
+    /// A bound socket on 127.0.0.1 or ::1.
+    pub listener: TcpListener,
+    /// The certificate; its authority goes into the kubeconfig.
+    pub identity: Identity,
+    /// What every client must send.
+    pub token: Token,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The socket has no address.
+    #[error("read the listener's address")]
+    Listener(#[source] io::Error),
+    /// The socket could be reached from other hosts.
+    #[error("refuse to serve on {0}: pods are processes of this user, so only loopback addresses are served")]
+    NotLoopback(SocketAddr),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+}
+
+/// A server that is being served. Dropping it cuts all connections; [`Serving::shutdown`] ends them in order.
+#[derive(Debug)]
+pub struct Serving {
+    local_addr: SocketAddr,
+    closing: Close,
+    accepting: Option<JoinHandle<()>>,
+}
+
+/// Serves the API over HTTPS until the returned value is dropped or shut down. Must be called within a runtime.
+///
+/// # Errors
+/// When the listener is not on loopback, or TLS cannot be set up.
+pub fn serve(server: Arc<ApiServer>, config: Config) -> Result<Serving, ServeError> {
+    let local_addr = config.listener.local_addr().map_err(ServeError::Listener)?;
+    if !local_addr.ip().is_loopback() {
+        return Err(ServeError::NotLoopback(local_addr));
+    }
+    let tls = TlsAcceptor::from(Arc::new(config.identity.server_config()?));
+    let (closing, closed) = Close::new();
+    let guard = Guard::new(config.token, local_addr);
+    let service = Arc::new(Service::new(server, guard, local_addr.to_string(), closed.clone()));
+    let accepting = tokio::spawn(connection::accept(config.listener, tls, service, closed));
+    Ok(Serving { local_addr, closing, accepting: Some(accepting) })
+}
+
+impl Serving {
+    /// The address that is served.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Stops accepting, ends watches and logs cleanly, and waits up to two seconds for other requests to finish.
+    pub async fn shutdown(mut self) {
+        self.closing.close();
+        if let Some(accepting) = self.accepting.take()
+            && let Err(error) = accepting.await
+        {
+            tracing::error!(%error, "the accept loop failed");
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.closing.close();
+        if let Some(accepting) = self.accepting.take() {
+            accepting.abort();
+        }
+    }
+}

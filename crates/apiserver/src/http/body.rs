@@ -1,0 +1,144 @@
+//! Request bodies: read whole, within limits, and decoded by their media type.
+//!
+//! Nothing here looks at a schema; duplicate fields found while decoding travel on in `Request.strict_errors`.
+
+use api::{Body, Kind, PatchType, Reason, Status};
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use machinery::decode;
+use tokio::time::timeout;
+
+use super::limits::{BODY_TIMEOUT, DISCARD_TIMEOUT, MAX_BODY_BYTES, MAX_DISCARDED_BYTES};
+
+/// Reads a whole body.
+///
+/// # Errors
+/// 413 when it is too long, 504 when it takes too long, 400 when the client breaks off.
+pub(super) async fn read(mut body: Incoming) -> Result<Bytes, Status> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let result = if announced > MAX_BODY_BYTES {
+        Err(too_large())
+    } else {
+        timeout(BODY_TIMEOUT, collect(&mut body)).await.unwrap_or_else(|_| Err(timed_out()))
+    };
+    if matches!(&result, Err(status) if status.code == 413) {
+        // A client that is still sending would see a reset instead of the answer.
+        tokio::spawn(timeout(DISCARD_TIMEOUT, discard(body)));
+    }
+    result
+}
+
+async fn collect(body: &mut Incoming) -> Result<Bytes, Status> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let broken = |error: hyper::Error| Status::bad_request(format!("error reading request body: {error}"));
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > MAX_BODY_BYTES {
+            return Err(too_large());
+        }
+        // Most bodies are one frame, which is then used as it is.
+        match (first.is_empty(), rest.is_empty()) {
+            (true, true) => first = data,
+            (false, _) => {
+                rest.extend_from_slice(&std::mem::take(&mut first));
+                rest.extend_from_slice(&data);
+            }
+            (true, false) => rest.extend_from_slice(&data),
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+async fn discard(mut body: Incoming) {
+    let mut left = MAX_DISCARDED_BYTES;
+    while let Some(Ok(frame)) = body.frame().await {
+        match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+            Some(remaining) => left = remaining,
+            None => return,
+        }
+    }
+}
+
+fn too_large() -> Status {
+    let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
+    Status::failure(413, Reason::TOO_LARGE, message)
+}
+
+fn timed_out() -> Status {
+    let message = "Timeout: request did not complete within the allotted timeout";
+    Status::failure(504, Reason::TIMEOUT, message)
+}
+
+/// Decodes an object.
+///
+/// # Errors
+/// 415 for an unknown media type, 400 for a body that cannot be read.
+pub(super) fn object(kind: &Kind, bytes: &[u8], content_type: Option<&str>) -> Result<(Body, Vec<String>), Status> {
+    let decoded = decode::decode_as(kind, bytes, content_type)?;
+    Ok((Body::Object(decoded.value), decoded.strict_errors))
+}
+
+/// Reads which patch a media type announces.
+///
+/// # Errors
+/// 415, naming the accepted types in upstream's order.
+pub(super) fn patch_type(content_type: Option<&str>) -> Result<PatchType, Status> {
+    const TYPES: [PatchType; 4] = [PatchType::Json, PatchType::Merge, PatchType::StrategicMerge, PatchType::Apply];
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    TYPES.into_iter().find(|patch| essence.eq_ignore_ascii_case(patch.media_type())).ok_or_else(|| {
+        let accepted = TYPES.map(PatchType::media_type).join(", ");
+        let message =
+            format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
+        Status::failure(415, Reason::UNSUPPORTED_MEDIA_TYPE, message)
+    })
+}
+
+/// Decodes a patch.
+///
+/// # Errors
+/// 400 for a body that cannot be read.
+pub(super) fn patch(patch_type: PatchType, bytes: &[u8]) -> Result<(Body, Vec<String>), Status> {
+    let decoded = match patch_type {
+        // Clients send apply patches as JSON, which is YAML too but decodes much faster as what it is.
+        PatchType::Apply => decode::json(bytes).or_else(|_| decode::yaml(bytes)),
+        PatchType::Json | PatchType::Merge | PatchType::StrategicMerge => decode::json(bytes),
+    };
+    let prefix = if patch_type == PatchType::Apply { "error decoding YAML" } else { "error decoding patch" };
+    let decoded = decoded.map_err(|error| Status::bad_request(format!("{prefix}: {error}")))?;
+    Ok((Body::Patch(patch_type, decoded.value), decoded.strict_errors))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_are_known_by_their_media_types() {
+        assert_eq!(patch_type(Some("application/merge-patch+json; charset=utf-8")), Ok(PatchType::Merge));
+        assert_eq!(patch_type(Some("application/apply-patch+yaml")), Ok(PatchType::Apply));
+        let refused = patch_type(Some("application/json")).unwrap_err();
+        assert_eq!(refused.code, 415);
+        assert_eq!(
+            refused.message,
+            "the body of the request was in an unknown format - accepted media types include: \
+             application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, \
+             application/apply-patch+yaml"
+        );
+    }
+
+    #[test]
+    fn apply_patches_may_be_json_or_yaml() {
+        for text in ["{\"kind\":\"Job\"}", "kind: Job\n"] {
+            let (body, _) = patch(PatchType::Apply, text.as_bytes()).unwrap();
+            assert!(matches!(body, Body::Patch(PatchType::Apply, value) if value["kind"] == "Job"));
+        }
+        let error = patch(PatchType::Merge, b"kind: Job").unwrap_err();
+        assert!(error.code == 400 && error.message.starts_with("error decoding patch: "), "{error}");
+    }
+}

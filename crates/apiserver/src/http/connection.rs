@@ -1,0 +1,149 @@
+//! Sockets: accept, TLS, HTTP/1.1 and HTTP/2, and an orderly end.
+//!
+//! Every connection is a task owned by the accept loop, which is owned by [`super::Serving`]; none outlives it. A peer
+//! that handshakes slowly, sends its head slowly, or stops reading is cut off, so it can hold nothing for long.
+
+mod stall;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::closing::Closing;
+use super::limits::{
+    DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, MAX_BODY_BYTES, MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_STREAMS,
+    PING_INTERVAL,
+};
+use super::service::{Connection, Service};
+use stall::Stalling;
+
+/// How long to wait after the system had no file descriptor left for a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Windows of HTTP/2 uploads: enough for one body, little per stream.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// Accepts connections until `closing` is given, then lets the open ones finish for [`DRAIN_TIMEOUT`].
+pub(super) async fn accept(listener: TcpListener, tls: TlsAcceptor, service: Arc<Service>, mut closing: Closing) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let protocols = Protocols::new();
+    let mut connections = JoinSet::new();
+    loop {
+        let place = places.clone().acquire_owned();
+        let next = async { (place.await, listener.accept().await) };
+        tokio::select! {
+            biased;
+            () = closing.closed() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = next => match accepted {
+                (Ok(place), Ok((socket, _))) => {
+                    let serving = serve(socket, tls.clone(), service.clone(), protocols.clone(), place);
+                    connections.spawn(serving);
+                }
+                (_, Err(error)) => {
+                    tracing::warn!(%error, "accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+                (Err(_), _) => break,
+            },
+        }
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if timeout(DRAIN_TIMEOUT, drained).await.is_err() {
+        tracing::debug!(open = connections.len(), "cut connections that did not finish");
+    }
+    connections.shutdown().await;
+}
+
+/// The HTTP settings, one builder per protocol: TLS has agreed on one already, so nothing needs to be sniffed.
+#[derive(Clone)]
+struct Protocols {
+    http1: Builder<TokioExecutor>,
+    http2: Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    fn new() -> Self {
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(MAX_HEAD_BYTES as usize)
+            .pipeline_flush(true);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEAD_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(MAX_BODY_BYTES as u32)
+            .keep_alive_interval(PING_INTERVAL);
+        Self { http1: builder.clone().http1_only(), http2: builder.http2_only() }
+    }
+}
+
+async fn serve(
+    socket: TcpStream,
+    tls: TlsAcceptor,
+    service: Arc<Service>,
+    protocols: Protocols,
+    _place: OwnedSemaphorePermit,
+) {
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "set TCP_NODELAY");
+    }
+    let stream = match timeout(HANDSHAKE_TIMEOUT, tls.accept(Stalling::new(socket))).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake"),
+        Err(_) => return tracing::debug!("TLS handshake took too long"),
+    };
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let builder = if http2 { &protocols.http2 } else { &protocols.http1 };
+    let unwelcome = Arc::new(Notify::new());
+    let mut closing = service.closing();
+    let handler = {
+        let unwelcome = unwelcome.clone();
+        service_fn(move |request| {
+            let (service, unwelcome) = (service.clone(), unwelcome.clone());
+            async move {
+                let (response, connection) = service.handle(request).await;
+                if connection == Connection::Close {
+                    unwelcome.notify_one();
+                }
+                Ok::<_, Infallible>(response)
+            }
+        })
+    };
+    let mut connection = std::pin::pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), handler));
+    let mut ending = false;
+    loop {
+        let result = tokio::select! {
+            biased;
+            result = connection.as_mut() => result,
+            () = closing.closed(), if !ending => {
+                ending = true;
+                connection.as_mut().graceful_shutdown();
+                continue;
+            }
+            () = unwelcome.notified(), if !ending => {
+                ending = true;
+                connection.as_mut().graceful_shutdown();
+                continue;
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(error = &*error, "connection ended");
+        }
+        return;
+    }
+}

@@ -1,0 +1,252 @@
+//! Resource requests: from path, query and body to an [`api::Request`], and from its reply to bytes.
+//!
+//! No kind is named here but the one subresource that is a stream, `log`. What a verb does is decided behind the door;
+//! this part only knows which requests upstream routes at all.
+
+use api::{Body, PatchType, Reply, Request, Response, Status, Verb};
+use futures::StreamExt;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use hyper::body::Incoming;
+use registry::Strategy;
+use serde_json::Value;
+use store::ResourceIndex;
+
+use super::negotiate::{self, Accepted, Encoding};
+use super::payload::Payload;
+use super::query::Query;
+use super::render::{IncludeObject, Renderer};
+use super::reply::{self, JSON, LOG, YAML};
+use super::service::Service;
+use super::stream::{Lines, WatchLines};
+use super::target::ResourcePath;
+use super::{body, yaml};
+
+type HttpResponse = http::Response<Payload>;
+
+/// A resource request that is routed: its kind, its verb, and what was read from it so far.
+struct Routed<'a> {
+    index: ResourceIndex,
+    strategy: &'a dyn Strategy,
+    path: ResourcePath<'a>,
+    verb: Verb,
+    query: &'a Query<'a>,
+    parts: &'a Parts,
+}
+
+/// Answers a resource request.
+///
+/// # Errors
+/// The `Status` that refuses it.
+pub(super) async fn respond(
+    service: &Service,
+    path: ResourcePath<'_>,
+    query: &Query<'_>,
+    parts: &Parts,
+    incoming: Incoming,
+) -> Result<HttpResponse, Status> {
+    let routed = route(service, path, query, parts)?;
+    match (routed.verb, path.subresource) {
+        (Verb::Watch, _) => watch(service, &routed),
+        (Verb::Get, Some("log")) => logs(service, &routed).await,
+        _ => call(service, &routed, incoming).await,
+    }
+}
+
+fn route<'a>(
+    service: &'a Service,
+    path: ResourcePath<'a>,
+    query: &'a Query<'a>,
+    parts: &'a Parts,
+) -> Result<Routed<'a>, Status> {
+    let same = |strategy: &dyn Strategy| {
+        let descriptor = strategy.descriptor();
+        descriptor.plural == path.resource
+            && descriptor.kind.group == path.group
+            && descriptor.kind.version == path.version
+    };
+    let mut strategies = service.server().catalogue().iter().enumerate();
+    let (index, strategy) = strategies.find(|(_, strategy)| same(*strategy)).ok_or_else(Status::no_such_resource)?;
+    let descriptor = strategy.descriptor();
+    let unknown = |name: &str| !descriptor.subresources.contains(&name);
+    // A namespace's own path has the namespace in it, and yet is cluster-scoped.
+    let misplaced = !descriptor.namespaced && path.namespace.is_some() && path.resource != "namespaces"
+        || descriptor.namespaced && path.namespace.is_none() && path.name.is_some();
+    if path.has_rest || misplaced || path.subresource.is_some_and(unknown) {
+        return Err(Status::no_such_resource());
+    }
+    let verb = verb(&parts.method, &path, query).ok_or_else(Status::method_not_allowed)?;
+    let across_namespaces = descriptor.namespaced && path.namespace.is_none();
+    if across_namespaces && !matches!(verb, Verb::List | Verb::Watch) {
+        return Err(Status::method_not_allowed());
+    }
+    Ok(Routed { index: ResourceIndex(index), strategy, path, verb, query, parts })
+}
+
+/// The verb of a request, or `None` where upstream routes no such method.
+fn verb(method: &Method, path: &ResourcePath<'_>, query: &Query<'_>) -> Option<Verb> {
+    let read = matches!(*method, Method::GET | Method::HEAD);
+    match (path.name, path.subresource) {
+        (_, None) if path.watch && read => Some(Verb::Watch),
+        _ if path.watch => None,
+        (None, _) if read && query.flag("watch").unwrap_or_default() => Some(Verb::Watch),
+        (None, _) if read => Some(Verb::List),
+        (None, _) if *method == Method::POST => Some(Verb::Create),
+        (None, _) if *method == Method::DELETE => Some(Verb::DeleteCollection),
+        (None, _) => None,
+        (Some(_), _) if read => Some(Verb::Get),
+        (Some(_), Some(_)) if *method == Method::POST => Some(Verb::Create),
+        (Some(_), _) if *method == Method::PUT => Some(Verb::Update),
+        (Some(_), _) if *method == Method::PATCH => Some(Verb::Patch),
+        (Some(_), None) if *method == Method::DELETE => Some(Verb::Delete),
+        (Some(_), _) => None,
+    }
+}
+
+impl Routed<'_> {
+    fn header(&self, name: http::HeaderName) -> Option<&str> {
+        self.parts.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    fn accepted(&self) -> Result<Accepted, Status> {
+        negotiate::resource(self.header(ACCEPT), self.verb == Verb::Watch)
+    }
+
+    /// The request without its body.
+    fn request(&self, patch: Option<PatchType>) -> Result<Request, Status> {
+        let descriptor = self.strategy.descriptor();
+        let namespace = self.path.namespace.filter(|_| descriptor.namespaced);
+        let mut request = Request::new(self.verb, descriptor.resource(), namespace, self.path.name);
+        request.subresource = self.path.subresource.map(str::to_owned);
+        request.options = self.query.options(self.verb, patch)?;
+        Ok(request)
+    }
+}
+
+async fn call(service: &Service, routed: &Routed<'_>, incoming: Incoming) -> Result<HttpResponse, Status> {
+    let _permit = service.enter(matches!(routed.verb, Verb::Get | Verb::List))?;
+    let accepted = routed.accepted()?;
+    let include = IncludeObject::parse(routed.query)?;
+    let request = match routed.verb {
+        Verb::Get | Verb::List | Verb::Watch => routed.request(None)?,
+        Verb::Create | Verb::Update | Verb::Patch | Verb::Delete | Verb::DeleteCollection => {
+            with_body(routed, incoming).await?
+        }
+    };
+    let created = routed.verb == Verb::Create;
+    let reply = service.server().call(request)?;
+    let renderer = Renderer { strategy: routed.strategy, shape: accepted.shape, include, now: service.server().now() };
+    Ok(render(reply, &renderer, accepted.encoding, created))
+}
+
+async fn with_body(routed: &Routed<'_>, incoming: Incoming) -> Result<Request, Status> {
+    let content_type = routed.header(CONTENT_TYPE);
+    let patch = if routed.verb == Verb::Patch { Some(body::patch_type(content_type)?) } else { None };
+    let mut request = routed.request(patch)?;
+    if patch.is_none() {
+        machinery::decode::MediaType::parse(content_type)?;
+    }
+    let bytes = body::read(incoming).await?;
+    let kind = &routed.strategy.descriptor().kind;
+    (request.body, request.strict_errors) = match (patch, routed.verb) {
+        (Some(patch), _) => body::patch(patch, &bytes)?,
+        (None, Verb::Delete | Verb::DeleteCollection) if bytes.is_empty() => (Body::Empty, Vec::new()),
+        (None, Verb::Delete | Verb::DeleteCollection) => body::object(&DELETE_OPTIONS, &bytes, content_type)?,
+        (None, _) => body::object(kind, &bytes, content_type)?,
+    };
+    Ok(request)
+}
+
+const DELETE_OPTIONS: api::Kind = api::Kind::known("meta.k8s.io", "v1", "DeleteOptions");
+
+/// Turns a reply into a response. A `Status` that answers a POST is 201, as upstream's binding and eviction are.
+fn render(reply: Reply, renderer: &Renderer<'_>, encoding: Encoding, post: bool) -> HttpResponse {
+    let code = |created: bool| if created { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = match (reply.response, encoding) {
+        (Response::Status(status), Encoding::Json) => reply::status(&status, code(post)),
+        (Response::Status(status), Encoding::Yaml) => as_yaml(code(post), &status.to_value()),
+        (Response::Object { object, created }, Encoding::Json) => {
+            reply::respond(code(created), JSON, renderer.object(&object))
+        }
+        (Response::Object { object, created }, Encoding::Yaml) => {
+            as_yaml(code(created), &parse(&renderer.object(&object)))
+        }
+        (Response::List(list), Encoding::Json) => reply::respond(StatusCode::OK, JSON, renderer.list(list)),
+        (Response::List(list), Encoding::Yaml) => as_yaml(StatusCode::OK, &parse(&renderer.list(list).into_bytes())),
+    };
+    reply::warn(&mut response, &reply.warnings);
+    response
+}
+
+fn as_yaml(code: StatusCode, value: &Value) -> HttpResponse {
+    reply::respond(code, YAML, bytes::Bytes::from(yaml::encode(value)))
+}
+
+fn parse(json: &[u8]) -> Value {
+    serde_json::from_slice(json).expect("the renderer writes JSON")
+}
+
+fn watch(service: &Service, routed: &Routed<'_>) -> Result<HttpResponse, Status> {
+    let accepted = routed.accepted()?;
+    let include = IncludeObject::parse(routed.query)?;
+    let mut request = routed.request(None)?;
+    if let Some(name) = request.name.take() {
+        // The legacy path names one object; upstream reads that as a selector of its name.
+        let selector = format!("metadata.name={name}");
+        if request.options.field_selector.as_ref().is_some_and(|given| *given != selector) {
+            return Err(Status::bad_request("fieldSelector metadata.name doesn't match requested name"));
+        }
+        request.options.field_selector = Some(selector);
+    }
+    let watch = service.server().watch(&request)?;
+    let lines = Lines::new(service.server().clone(), routed.index, accepted.shape, include);
+    let stream = WatchLines::new(watch, lines, service.closing()).into_stream();
+    Ok(reply::respond(StatusCode::OK, JSON, Payload::Stream(stream)))
+}
+
+async fn logs(service: &Service, routed: &Routed<'_>) -> Result<HttpResponse, Status> {
+    let (Some(namespace), Some(pod)) = (routed.path.namespace, routed.path.name) else {
+        return Err(Status::no_such_resource());
+    };
+    let options = routed.query.log_options(pod)?;
+    let stream = service.server().logs(namespace, pod, options).await?;
+    let mut closing = service.closing();
+    let closed = async move { closing.closed().await };
+    Ok(reply::respond(StatusCode::OK, LOG, Payload::Stream(stream.take_until(Box::pin(closed)).boxed())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::target;
+
+    #[test]
+    fn methods_mean_what_upstream_routes_them_to() {
+        let cases = [
+            ("GET", "/api/v1/namespaces/a/pods", "", Some(Verb::List)),
+            ("HEAD", "/api/v1/namespaces/a/pods", "", Some(Verb::List)),
+            ("GET", "/api/v1/namespaces/a/pods", "watch=true", Some(Verb::Watch)),
+            ("GET", "/api/v1/namespaces/a/pods", "watch=0", Some(Verb::List)),
+            ("GET", "/api/v1/watch/namespaces/a/pods", "", Some(Verb::Watch)),
+            ("GET", "/api/v1/watch/namespaces/a/pods/p", "", Some(Verb::Watch)),
+            ("POST", "/api/v1/watch/namespaces/a/pods", "", None),
+            ("GET", "/api/v1/namespaces/a/pods/p", "watch=true", Some(Verb::Get)),
+            ("POST", "/api/v1/namespaces/a/pods", "", Some(Verb::Create)),
+            ("POST", "/api/v1/namespaces/a/pods/p", "", None),
+            ("POST", "/api/v1/namespaces/a/pods/p/binding", "", Some(Verb::Create)),
+            ("PUT", "/api/v1/namespaces/a/pods/p/status", "", Some(Verb::Update)),
+            ("PUT", "/api/v1/namespaces/a/pods", "", None),
+            ("PATCH", "/api/v1/namespaces/a/pods/p", "", Some(Verb::Patch)),
+            ("DELETE", "/api/v1/namespaces/a/pods/p", "", Some(Verb::Delete)),
+            ("DELETE", "/api/v1/namespaces/a/pods/p/status", "", None),
+            ("DELETE", "/api/v1/namespaces/a/pods", "", Some(Verb::DeleteCollection)),
+            ("OPTIONS", "/api/v1/namespaces/a/pods", "", None),
+        ];
+        for (method, path, query, expected) in cases {
+            let path = target::resource(path).unwrap();
+            let found = verb(&method.parse().unwrap(), &path, &Query::parse(Some(query)));
+            assert_eq!(found, expected, "{method} {path:?} {query}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! One request, from head to response: checks first, then the resource, discovery and health handlers.
+//!
+//! Invariant: nothing is read from a body, and nothing is looked up, before the request's origin and token are known
+//! to be good.
+
+use std::sync::{Arc, OnceLock};
+
+use api::Status;
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::closing::Closing;
+use super::discovery::Documents;
+use super::guard::Guard;
+use super::limits::{InFlight, MAX_READS, MAX_WRITES, Permit};
+use super::negotiate::{self, DiscoveryForm};
+use super::payload::Payload;
+use super::query::Query;
+use super::reply::{self, AuditIds, JSON, TEXT};
+use super::{health, resource, target};
+use crate::ApiServer;
+
+/// What all connections of a server share.
+pub(super) struct Service {
+    server: Arc<ApiServer>,
+    guard: Guard,
+    address: String,
+    documents: OnceLock<Documents>,
+    version: Bytes,
+    reads: InFlight,
+    writes: InFlight,
+    audit: AuditIds,
+    closing: Closing,
+}
+
+/// What to do with the connection after a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// Serve on.
+    Keep,
+    /// Close it: the client is not one of ours.
+    Close,
+}
+
+impl Service {
+    pub(super) fn new(server: Arc<ApiServer>, guard: Guard, address: String, closing: Closing) -> Self {
+        Self {
+            server,
+            guard,
+            address,
+            documents: OnceLock::new(),
+            version: health::version(),
+            reads: InFlight::new(MAX_READS),
+            writes: InFlight::new(MAX_WRITES),
+            audit: AuditIds::default(),
+            closing,
+        }
+    }
+
+    pub(super) fn server(&self) -> &Arc<ApiServer> {
+        &self.server
+    }
+
+    /// Hears when the server shuts down.
+    pub(super) fn closing(&self) -> Closing {
+        self.closing.clone()
+    }
+
+    /// Counts a request that reads or writes.
+    pub(super) fn enter(&self, reads: bool) -> Result<Permit<'_>, Status> {
+        if reads { self.reads.enter() } else { self.writes.enter() }
+    }
+
+    /// Answers one request, whatever it is.
+    pub(super) async fn handle(&self, request: Request<Incoming>) -> (Response<Payload>, Connection) {
+        let (parts, incoming) = request.into_parts();
+        let (mut response, connection) = match self.admit(&parts) {
+            Err(status) => (reply::status(&status, StatusCode::OK), Connection::Close),
+            Ok(path) => {
+                let response = self.respond(&path, &parts, incoming).await;
+                (response.unwrap_or_else(|status| reply::status(&status, StatusCode::OK)), Connection::Keep)
+            }
+        };
+        self.audit.mark(&mut response);
+        // The query is left out: it may be long, and selectors are nobody's business.
+        tracing::debug!(method = %parts.method, path = parts.uri.path(), code = response.status().as_u16(), "request");
+        (response, connection)
+    }
+
+    /// The checks before anything else; returns the decoded path.
+    fn admit<'a>(&self, parts: &'a Parts) -> Result<std::borrow::Cow<'a, str>, Status> {
+        self.guard.check_origin(&parts.uri, &parts.headers)?;
+        let path = target::decode(parts.uri.path()).map_err(|error| Status::bad_request(error.to_string()));
+        self.guard.check_token(path.as_deref().unwrap_or_default(), &parts.headers)?;
+        path
+    }
+
+    async fn respond(&self, path: &str, parts: &Parts, incoming: Incoming) -> Result<Response<Payload>, Status> {
+        let query = Query::parse(parts.uri.query());
+        match target::resource(path) {
+            Some(resource_path) => resource::respond(self, resource_path, &query, parts, incoming).await,
+            None => self.document(path, &query, parts),
+        }
+    }
+
+    /// Everything that is not a resource: health, version, discovery, schemas.
+    fn document(&self, path: &str, query: &Query<'_>, parts: &Parts) -> Result<Response<Payload>, Status> {
+        let _permit = self.enter(true)?;
+        if !matches!(parts.method, Method::GET | Method::HEAD) {
+            return Err(Status::method_not_allowed());
+        }
+        let path = if path == "/" { path } else { path.trim_end_matches('/') };
+        if let Some(response) = health::check(path, query, self.closing.is_closed()) {
+            return Ok(response);
+        }
+        if path == "/version" {
+            return Ok(reply::respond(StatusCode::OK, JSON, self.version.clone()));
+        }
+        let documents = self.documents.get_or_init(|| Documents::new(self.server.catalogue(), &self.address));
+        if matches!(path, "/api" | "/apis") {
+            return index(documents, path, parts);
+        }
+        match documents.get(path) {
+            Some(bytes) => Ok(reply::respond(StatusCode::OK, JSON, bytes.clone())),
+            None if path.starts_with("/api/") || path.starts_with("/apis/") => Err(Status::no_such_resource()),
+            None => Ok(reply::respond(StatusCode::NOT_FOUND, TEXT, Bytes::from_static(b"404 page not found\n"))),
+        }
+    }
+}
+
+/// `/api` and `/apis`, in the form that the client accepts.
+fn index(documents: &Documents, path: &str, parts: &Parts) -> Result<Response<Payload>, Status> {
+    let header = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let form = negotiate::discovery(header(ACCEPT))?;
+    let document = documents.index(path, form).ok_or_else(Status::no_such_resource)?;
+    let content_type = match form {
+        DiscoveryForm::Legacy => return Ok(reply::respond(StatusCode::OK, JSON, document.bytes.clone())),
+        DiscoveryForm::V2 => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        DiscoveryForm::V2Beta1 => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
+    };
+    Ok(cacheable(&document.bytes, &document.etag, HeaderValue::from_static(content_type), header(IF_NONE_MATCH)))
+}
+
+/// A document that the client may have already: 304 when it does.
+pub(super) fn cacheable(
+    bytes: &Bytes,
+    etag: &str,
+    content_type: HeaderValue,
+    if_none_match: Option<&str>,
+) -> Response<Payload> {
+    let known = if_none_match == Some(etag);
+    let (code, bytes) = if known { (StatusCode::NOT_MODIFIED, Bytes::new()) } else { (StatusCode::OK, bytes.clone()) };
+    let mut response = reply::respond(code, content_type, bytes);
+    if known {
+        response.headers_mut().remove(CONTENT_TYPE);
+    }
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("public"));
+    if let Ok(etag) = HeaderValue::from_str(etag) {
+        response.headers_mut().insert(ETAG, etag);
+    }
+    response
+}
