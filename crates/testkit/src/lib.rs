@@ -1,1 +1,0 @@
-//! Hermetic tests of Jobs: a cluster as a value.
