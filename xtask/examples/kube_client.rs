@@ -83,7 +83,7 @@ async fn change_job(client: &Client) -> Result<()> {
     jobs.patch(NAME, &PatchParams::default(), &Patch::Strategic(strategic)).await?;
     let stale = jobs.replace(NAME, &PostParams::default(), &merged).await;
     let conflict = matches!(&stale, Err(kube::Error::Api(status)) if status.code == 409);
-    check("a stale replace is a conflict", conflict, &stale.err())
+    check("a stale replace is a conflict", conflict, stale.err())
 }
 
 async fn delete_job(client: &Client) -> Result<()> {
@@ -108,7 +108,7 @@ async fn config_map(client: &Client) -> Result<()> {
     let first = maps.create(&PostParams::default(), &map).await?;
     let twice = maps.create(&PostParams::default(), &map).await;
     let exists = matches!(&twice, Err(kube::Error::Api(status)) if status.reason == "AlreadyExists");
-    check("a second create is refused", exists, &twice.err())?;
+    check("a second create is refused", exists, twice.err())?;
     let second = maps.replace("counter", &PostParams::default(), &first).await?;
     check(
         "a replace without a change keeps the revision",

@@ -16,12 +16,15 @@ struct Count {
     failed: usize,
 }
 
+/// One step of the run.
+type Step = fn() -> anyhow::Result<Count>;
+
 /// Runs every step.
 ///
 /// # Errors
 /// When a step cannot be run at all.
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
-    let steps: [(&str, fn() -> anyhow::Result<Count>); 8] = [
+    let steps: [(&str, Step); 8] = [
         ("format", format),
         ("clippy", clippy),
         ("tidy", check_tidy),

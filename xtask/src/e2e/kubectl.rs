@@ -3,6 +3,7 @@
 //! caches what a server serves by host and port.
 
 mod jobs;
+mod manifests;
 mod mistakes;
 mod objects;
 mod reading;
@@ -42,6 +43,7 @@ fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> any
     mistakes::files(&session)?;
     session.run(&mistakes::steps(), report)?;
     streams::run(&session, report)?;
+    manifests::run(&session, report)?;
     server.stop()?;
     report.check("server stop leaves no process", no_process(&server));
     Ok(())
