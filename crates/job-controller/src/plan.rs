@@ -24,6 +24,9 @@ mod success_policy;
 mod terminal;
 mod tracking;
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;

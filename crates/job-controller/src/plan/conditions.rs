@@ -36,6 +36,10 @@ pub(super) fn declared(status: &JobStatus) -> Option<Finish> {
 
 /// Writes the conditions that the plan's outcome calls for.
 pub(super) fn conclude(context: &mut Context<'_>, finish: Option<&Finish>, plan: &mut Plan) {
+    if context.resumes && (finish.is_some() || context.job.deleting) {
+        // The start time may change only together with the condition, and a Job that ends is not resumed.
+        context.status.start_time = context.job.status.start_time.clone();
+    }
     match finish {
         Some(finish) => end(context, finish, plan),
         None if context.job.deleting => {}

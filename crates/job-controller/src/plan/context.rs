@@ -99,18 +99,21 @@ impl<'a> Context<'a> {
     fn tally_indexes(&mut self) {
         let text = self.job.status.completed_indexes.as_deref().unwrap_or_default();
         self.previous_succeeded = Indexes::parse(text, self.job.spec.indexes());
+        let failed =
+            Indexes::parse(self.job.status.failed_indexes.as_deref().unwrap_or_default(), self.job.spec.indexes());
         let succeeded = |pod: &&&PodView| pod.phase == Phase::Succeeded && pod.tracked && self.is_valid(pod);
         let new = Indexes::collect(
             self.pods
                 .iter()
                 .filter(succeeded)
                 .filter(|pod| !self.uncounted_failed.contains(pod.uid.as_str()))
-                .filter_map(|pod| pod.index),
+                .filter_map(|pod| pod.index)
+                .filter(|index| !failed.contains(*index)),
         );
         self.succeeded_indexes = self.previous_succeeded.union(&new);
         self.counts.succeeded = i32::try_from(self.succeeded_indexes.total()).unwrap_or(i32::MAX);
         if let Some(limit) = self.job.spec.backoff_limit_per_index {
-            self.failed_indexes = Some(per_index::failed_indexes(self, limit));
+            self.failed_indexes = Some(failed.union(&per_index::newly_failed_indexes(self, limit)));
             self.delayed = per_index::delayed_pods(self);
         }
     }

@@ -11,10 +11,11 @@ use super::failure_policy::Verdict;
 use super::indexes::Indexes;
 use super::{Create, PodView};
 
-/// The indexes that have failed for good: those of the status and those of newly failed pods.
-pub(super) fn failed_indexes(context: &Context<'_>, limit: i32) -> Indexes {
-    let text = context.job.status.failed_indexes.as_deref().unwrap_or_default();
-    let previous = Indexes::parse(text, context.job.spec.indexes());
+/// The indexes of newly failed pods that have failed for good.
+///
+/// Differs: an index that has succeeded cannot fail as well, nor the reverse; upstream lets both happen when two pods
+/// of one index end differently, and its API server then refuses every further status.
+pub(super) fn newly_failed_indexes(context: &Context<'_>, limit: i32) -> Indexes {
     let fails = |pod: &&&PodView| {
         let spent = pod.index_failures >= limit;
         context.is_failed(pod)
@@ -25,7 +26,7 @@ pub(super) fn failed_indexes(context: &Context<'_>, limit: i32) -> Indexes {
             }
     };
     let failed = context.pods.iter().filter(|pod| pod.tracked && context.is_valid(pod)).filter(fails);
-    previous.union(&Indexes::collect(failed.filter_map(|pod| pod.index)))
+    Indexes::collect(failed.filter_map(|pod| pod.index).filter(|index| !context.succeeded_indexes.contains(*index)))
 }
 
 /// The last failed pod of each index that is neither done nor active: it keeps its finalizer until its replacement,

@@ -2,6 +2,7 @@
 //! kilobytes each, not whole objects.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::resource::JOB_TRACKING_FINALIZER;
@@ -101,6 +102,8 @@ pub struct PodView {
     pub exits: Vec<ContainerExit>,
     /// Types and statuses of its conditions; of a pod that still runs, without those that every pod has.
     pub conditions: Vec<(String, String)>,
+    /// Its labels, for as long as its Job's selector is not known. A plan never looks at them.
+    pub labels: Option<Box<BTreeMap<String, String>>>,
 }
 
 impl PodView {
@@ -169,6 +172,15 @@ impl PodView {
     /// Active and Ready.
     pub fn is_ready(&self) -> bool {
         self.is_active() && self.ready_since.is_some()
+    }
+
+    /// Whether a plan would say the same with this view of the pod in place of the other: what differs is only what
+    /// every pod goes through while it starts.
+    pub fn plans_like(&self, other: &Self) -> bool {
+        let state = |pod: &Self| (pod.is_active(), pod.phase.is_terminal(), pod.deleting, pod.tracked, pod.is_ready());
+        let home = |pod: &Self| (pod.owned, pod.matches, pod.index, pod.restarts);
+        let same_end = !self.phase.is_terminal() || self.phase == other.phase;
+        state(self) == state(other) && home(self) == home(other) && same_end && self.conditions == other.conditions
     }
 
     /// Whether a pod of the Job can still change what the Job's next plan says. One that is terminal and no longer
