@@ -4,6 +4,12 @@
 //! implementation behind it that people use, and `supervisor` the small child process that owns every pod process, so
 //! that none outlives its pod or this server. `logs` keeps what containers print.
 
+pub mod environment;
+pub mod image;
 pub mod logs;
+pub mod plan;
 pub mod runtime;
 pub mod supervisor;
+mod unsupported;
+
+pub use unsupported::unsupported;

@@ -10,6 +10,7 @@
 
 mod children;
 mod containers;
+mod inherited;
 mod link;
 mod signals;
 
@@ -40,6 +41,7 @@ const REPORT_BATCH_BYTES: usize = 160;
 /// The server starts this as a child of its own with sockets as standard input (commands) and output (reports).
 /// Signals meant for the server's terminal do not reach it: it leads a session of its own and passes over the rest.
 pub fn main() -> ExitCode {
+    inherited::close_descriptors();
     // A session leader already (started by hand) is fine; what matters is not to be in the terminal's group.
     let _ = setsid();
     if let Err(error) = prctl::set_child_subreaper(true) {

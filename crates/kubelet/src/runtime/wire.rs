@@ -39,10 +39,20 @@ pub(crate) struct StartCommand {
 /// Supervisor to server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
-    Started { token: u64, pid: u32 },
-    StartFailed { token: u64, errno: i32 },
+    Started {
+        token: u64,
+        pid: u32,
+    },
+    StartFailed {
+        token: u64,
+        errno: i32,
+    },
     /// The main process ended and nothing of the container is left. `signal` is zero when it exited by itself.
-    Exited { token: u64, code: i32, signal: i32 },
+    Exited {
+        token: u64,
+        code: i32,
+        signal: i32,
+    },
 }
 
 /// A frame that cannot be read. Both sides being one binary, it means a broken invariant, not bad input.

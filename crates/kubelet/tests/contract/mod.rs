@@ -147,7 +147,8 @@ async fn environment_and_directory_are_as_given(mut bench: Bench) {
     let mut expected: Vec<String> = ["GREETING=a=b c", "d", "PATH=/usr/bin:/bin"].map(str::to_owned).to_vec();
     expected.extend([format!("PWD={pwd}"), format!("{pwd}")]);
     expected.sort();
-    let mut lines: Vec<&str> = output.lines().filter(|line| !line.starts_with("SHLVL") && !line.starts_with("OLDPWD")).collect();
+    let mut lines: Vec<&str> =
+        output.lines().filter(|line| !line.starts_with("SHLVL") && !line.starts_with("OLDPWD")).collect();
     lines.sort_unstable();
     assert_eq!(lines, expected);
 }

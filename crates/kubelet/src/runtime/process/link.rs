@@ -70,9 +70,8 @@ pub(super) async fn receive_reports(shared: Arc<Shared>, socket: UnixStream) {
     let mut frames = FrameBuffer::default();
     let mut buffer = vec![0; RECEIVE_BYTES];
     loop {
-        let received = socket
-            .async_io(Interest::READABLE, || Ok(recv(&socket, &mut buffer[..], RecvFlags::DONTWAIT)?.0))
-            .await;
+        let received =
+            socket.async_io(Interest::READABLE, || Ok(recv(&socket, &mut buffer[..], RecvFlags::DONTWAIT)?.0)).await;
         match received {
             Ok(0) | Err(_) => break,
             Ok(count) => frames.extend(&buffer[..count]),

@@ -1,0 +1,106 @@
+//! Fields of a pod that a plain process cannot honour. Pure.
+//!
+//! They are named to people (an Event on the pod, a warning on create) and otherwise passed over; nothing is ignored in
+//! silence. Fields that only guide scheduling or networking of real nodes are not listed: they change no outcome here.
+
+use api::k8s::api::core::v1::{Container, PodSpec};
+
+/// Paths of the fields that are set and have no effect, such as `spec.containers[0].volumeMounts`.
+pub fn unsupported(spec: &PodSpec) -> Vec<String> {
+    let mut paths = Vec::new();
+    let mut add = |set: bool, path: String| {
+        if set {
+            paths.push(path);
+        }
+    };
+    let volumes = spec.volumes.iter().flatten().any(|volume| !is_service_account_volume(&volume.name));
+    add(volumes, "spec.volumes".to_owned());
+    add(
+        spec.security_context.as_ref().is_some_and(|context| *context != Default::default()),
+        "spec.securityContext".to_owned(),
+    );
+    add(
+        spec.host_pid == Some(true) || spec.share_process_namespace == Some(true),
+        "spec.shareProcessNamespace".to_owned(),
+    );
+    add(spec.host_aliases.as_ref().is_some_and(|aliases| !aliases.is_empty()), "spec.hostAliases".to_owned());
+    add(spec.dns_config.is_some(), "spec.dnsConfig".to_owned());
+    add(spec.runtime_class_name.is_some(), "spec.runtimeClassName".to_owned());
+    add(spec.readiness_gates.as_ref().is_some_and(|gates| !gates.is_empty()), "spec.readinessGates".to_owned());
+    add(spec.resources.is_some(), "spec.resources".to_owned());
+    let lists =
+        [("initContainers", spec.init_containers.as_deref().unwrap_or_default()), ("containers", &spec.containers)];
+    for (list, containers) in lists {
+        for (index, container) in containers.iter().enumerate() {
+            let path = format!("spec.{list}[{index}]");
+            paths.extend(of_container(container).into_iter().map(|field| format!("{path}.{field}")));
+        }
+    }
+    paths
+}
+
+/// The volume that admission adds to every pod says nothing of the user's wishes.
+fn is_service_account_volume(name: &str) -> bool {
+    name.starts_with("kube-api-access-")
+}
+
+fn of_container(container: &Container) -> Vec<&'static str> {
+    let limits = container.resources.as_ref().and_then(|resources| resources.limits.as_ref());
+    let mounts = container.volume_mounts.iter().flatten().any(|mount| !is_service_account_volume(&mount.name));
+    let fields = [
+        (mounts, "volumeMounts"),
+        (container.volume_devices.as_ref().is_some_and(|devices| !devices.is_empty()), "volumeDevices"),
+        (limits.is_some_and(|limits| !limits.is_empty()), "resources.limits"),
+        (container.security_context.is_some(), "securityContext"),
+        (container.liveness_probe.is_some(), "livenessProbe"),
+        (container.readiness_probe.is_some(), "readinessProbe"),
+        (container.startup_probe.is_some(), "startupProbe"),
+        (container.lifecycle.is_some(), "lifecycle"),
+        (container.stdin == Some(true), "stdin"),
+        (container.tty == Some(true), "tty"),
+        (container.restart_policy_rules.as_ref().is_some_and(|rules| !rules.is_empty()), "restartPolicyRules"),
+        (
+            container.termination_message_path.as_deref().is_some_and(|path| path != "/dev/termination-log"),
+            "terminationMessagePath",
+        ),
+        (container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError"), "terminationMessagePolicy"),
+    ];
+    fields.into_iter().filter(|(set, _)| *set).map(|(_, field)| field).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn fields_without_effect_are_named() {
+        let spec: PodSpec = serde_json::from_value(json!({
+            "volumes": [{"name": "data", "emptyDir": {}}],
+            "securityContext": {},
+            "initContainers": [{"name": "i", "tty": true}],
+            "containers": [
+                {"name": "a", "command": ["true"], "resources": {"requests": {"cpu": "1"}}},
+                {"name": "b", "resources": {"limits": {"cpu": "1"}}, "volumeMounts": [{"name": "data", "mountPath": "/d"}]},
+            ],
+        }))
+        .unwrap();
+        let expected = [
+            "spec.volumes",
+            "spec.initContainers[0].tty",
+            "spec.containers[1].volumeMounts",
+            "spec.containers[1].resources.limits",
+        ];
+        assert_eq!(unsupported(&spec), expected);
+    }
+
+    #[test]
+    fn the_pi_job_has_none() {
+        let spec = json!({
+            "containers": [{"name": "pi", "image": "perl:5.34.0", "command": ["perl", "-Mbignum=bpi", "-wle", "print bpi(2000)"],
+                "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "resources": {}}],
+            "restartPolicy": "Never", "securityContext": {}, "dnsPolicy": "ClusterFirst",
+        });
+        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap()), Vec::<String>::new());
+    }
+}
