@@ -99,3 +99,17 @@ fn a_body_that_cannot_be_read_is_shown_in_hex() {
     assert!(status.message.starts_with("the object provided is unrecognized (must be of type Job): couldn't get"));
     assert!(status.message.ends_with("(61706956657273696f6e3a207631)"), "{}", status.message);
 }
+
+proptest::proptest! {
+    #[test]
+    fn random_text_never_panics(text in "[ \\-\\[\\]{}:,&*!|>'\"a0.\n<#%@?]{0,80}") {
+        let _ = json(text.as_bytes());
+        let _ = yaml(text.as_bytes());
+    }
+
+    #[test]
+    fn random_bytes_never_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..120)) {
+        let _ = json(&bytes);
+        let _ = yaml(&bytes);
+    }
+}

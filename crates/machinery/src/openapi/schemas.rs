@@ -94,7 +94,7 @@ pub(super) fn reachable(definitions: &Map<String, Value>, resources: &[&Resource
     let mut queue: Vec<&str> = Vec::new();
     for resource in resources {
         let kinds = std::iter::once(&resource.kind).chain(resource.subresources.iter().map(|sub| &sub.kind));
-        queue.extend(kinds.filter_map(|kind| schema::of_kind(kind)).map(|st| &*st.name));
+        queue.extend(kinds.filter_map(schema::of_kind).map(|st| &*st.name));
     }
     queue.extend(["DeleteOptions", "Status"].iter().filter_map(|kind| named(kind)));
     while let Some(name) = queue.pop() {
