@@ -4,10 +4,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
 use crate::{procfs, shell};
+
+/// How long a download or an installation may take.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Whether packages can be installed here without asking anyone.
 pub(crate) fn can_install() -> bool {
@@ -21,7 +25,7 @@ pub(crate) fn can_install() -> bool {
 pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     twice(|| {
         let mut command = apt_get();
-        command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+        command.args(["install", "--yes", "--no-install-recommends", "--no-upgrade"]).args(packages);
         command
     })
 }
@@ -52,8 +56,8 @@ pub(crate) fn unpack(release: &str, package: &str, folder: &Path) -> anyhow::Res
         command.args(["-o", "APT::Sandbox::User="]).current_dir(folder);
         command
     };
-    shell::run(apt_get().arg("update"))?;
-    shell::run(apt_get().args(["download", package]))?;
+    quietly(apt_get().arg("update"))?;
+    quietly(apt_get().args(["download", package]))?;
     fs::remove_dir_all(&apt)?;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -73,11 +77,20 @@ fn apt_get() -> Command {
 }
 
 fn twice(command: impl Fn() -> Command) -> anyhow::Result<()> {
-    if shell::run(&mut command()).is_ok() {
+    if quietly(&mut command()).is_ok() {
         return Ok(());
     }
     if procfs::is_root() {
-        shell::run(apt_get().arg("update"))?;
+        quietly(apt_get().arg("update"))?;
     }
-    shell::run(&mut command())
+    quietly(&mut command())
+}
+
+/// Runs a command and shows what it said only when it fails: dpkg is talkative, whatever apt-get is told.
+fn quietly(command: &mut Command) -> anyhow::Result<()> {
+    let outcome = shell::capture(command, LIMIT)?;
+    if !outcome.succeeded() {
+        bail!("`{}` failed:\n{}{}", shell::line(command), outcome.stdout, outcome.stderr);
+    }
+    Ok(())
 }

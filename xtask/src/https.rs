@@ -278,3 +278,6 @@ impl Watch {
         bail!("the watch ended before its condition was met")
     }
 }
+
+#[cfg(test)]
+mod tests;
