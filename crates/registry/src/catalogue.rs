@@ -2,8 +2,14 @@
 
 use api::{Gvr, Kind};
 
+use crate::config_map::ConfigMapStrategy;
+use crate::event::EventStrategy;
 use crate::job::JobStrategy;
+use crate::namespace::NamespaceStrategy;
+use crate::node::NodeStrategy;
 use crate::pod::PodStrategy;
+use crate::secret::SecretStrategy;
+use crate::service_account::ServiceAccountStrategy;
 use crate::strategy::Strategy;
 
 /// All kinds, each with its strategy.
@@ -13,7 +19,16 @@ pub struct Catalogue {
 
 impl Default for Catalogue {
     fn default() -> Self {
-        Self::new(vec![Box::new(PodStrategy), Box::new(JobStrategy)])
+        Self::new(vec![
+            Box::new(ConfigMapStrategy),
+            Box::new(EventStrategy),
+            Box::new(NamespaceStrategy),
+            Box::new(NodeStrategy),
+            Box::new(PodStrategy),
+            Box::new(SecretStrategy),
+            Box::new(ServiceAccountStrategy),
+            Box::new(JobStrategy),
+        ])
     }
 }
 

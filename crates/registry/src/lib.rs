@@ -4,14 +4,20 @@
 //! To add a kind is to add a file here and one line in the [`catalogue`].
 
 pub mod catalogue;
+pub mod config_map;
 mod errors;
+pub mod event;
 mod fields;
 pub mod job;
 mod labels;
 pub mod metadata;
+pub mod namespace;
+pub mod node;
 pub mod pod;
 pub mod pod_spec;
 pub mod quantity;
+pub mod secret;
+pub mod service_account;
 pub mod strategy;
 mod table;
 

@@ -21,6 +21,7 @@ pub fn validate_create(meta: &Value, namespaced: bool, name_errors: &dyn Fn(&str
     validate_common(&mut errors, &path, meta);
     validate_finalizers(&mut errors, &path.child("finalizers"), meta);
     validate_managed_fields(&mut errors, &path, meta);
+    validate_standard_finalizers(&mut errors, &path, meta);
     errors
 }
 
@@ -50,6 +51,7 @@ pub fn validate_update(new: &Value, old: &Value) -> FieldErrors {
         validate_common(&mut errors, &path, new);
     }
     validate_managed_fields(&mut errors, &path, new);
+    validate_standard_finalizers(&mut errors, &path, new);
     errors
 }
 
@@ -136,6 +138,22 @@ fn validate_finalizers(errors: &mut FieldErrors, path: &Path, meta: &Value) {
     if has(ORPHAN_FINALIZER) && has(FOREGROUND_FINALIZER) {
         let detail = format!("finalizer {ORPHAN_FINALIZER} and {FOREGROUND_FINALIZER} cannot be both set");
         errors.push(path.invalid(finalizers.to_vec(), detail));
+    }
+}
+
+fn validate_standard_finalizers(errors: &mut FieldErrors, path: &Path, meta: &Value) {
+    for (index, finalizer) in items(meta, "finalizers").iter().filter_map(Value::as_str).enumerate() {
+        if !finalizer.contains('/') {
+            validate_standard_finalizer(errors, &path.child("finalizers").index(index), finalizer);
+        }
+    }
+}
+
+/// A finalizer without a domain is one of Kubernetes' own (`validateKubeFinalizerName`).
+pub(crate) fn validate_standard_finalizer(errors: &mut FieldErrors, path: &Path, finalizer: &str) {
+    if !finalizer.contains('/') && !matches!(finalizer, "kubernetes" | ORPHAN_FINALIZER | FOREGROUND_FINALIZER) {
+        let detail = "name is neither a standard finalizer name nor is it fully qualified";
+        errors.push(path.invalid(finalizer, detail));
     }
 }
 

@@ -15,6 +15,7 @@ mod volumes;
 pub use defaults::{default_pod, default_template};
 pub use spec::{Holder, validate, validate_template};
 
+pub(crate) use defaults::canonical_list;
 pub(crate) use spec::validate_tolerations;
 
 #[cfg(test)]
