@@ -46,7 +46,7 @@ impl Server {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).arg("--state-dir").arg(self.state());
-        command.env(MARK, &self.mark).env("HOME", self.folder.path());
+        command.env(MARK, &self.mark).env("HOME", self.folder.path()).env_remove("CI");
         command
     }
 

@@ -128,7 +128,7 @@ fn mistakes() -> Vec<Step> {
         step("run -f {work}/absent.yaml").exits(2).err_has("absent.yaml"),
         step("run hello").exits(2).err_has("--image"),
         step("frobnicate").exits(2).err_has("frobnicate"),
-        step("get --kubeconfig {work}/stale.kubeconfig").exits(1).err_has("127.0.0.1:9"),
+        step("get --kubeconfig {work}/stale.kubeconfig").exits(3).err_has("127.0.0.1:9"),
         step("get").talks(),
     ]
 }

@@ -137,6 +137,8 @@ impl Session {
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.args(words(line).iter().map(|word| self.fill(word))).current_dir(self.folder.path());
+        // With CI set, kubectl-job keeps its server inside the command; here that is chosen by each step.
+        command.env_remove("CI");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
