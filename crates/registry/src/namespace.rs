@@ -102,6 +102,16 @@ impl Strategy for NamespaceStrategy {
         let phase = get(object, "status").map_or("", |status| text(status, "phase"));
         Row { cells: vec![name(object), phase.into(), age(object, now)], conditions: Vec::new() }
     }
+
+    /// A namespace that is being deleted says so, and stays until its own finalizers are gone
+    /// (`pkg/registry/core/namespace/storage/storage.go`).
+    fn prepare_for_delete(&self, object: &mut Value) {
+        child(object, "status")["phase"] = "Terminating".into();
+    }
+
+    fn is_held(&self, object: &Value) -> bool {
+        get(object, "spec").is_some_and(|spec| !items(spec, "finalizers").is_empty())
+    }
 }
 
 fn set_name_label(object: &mut Value) {

@@ -117,6 +117,10 @@ impl Strategy for PodStrategy {
             seconds => seconds,
         }
     }
+
+    fn returns_deleted_object(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -69,6 +69,10 @@ impl Strategy for ServiceAccountStrategy {
     fn row(&self, object: &Value, now: Timestamp) -> Row {
         Row { cells: vec![name(object), age(object, now)], conditions: Vec::new() }
     }
+
+    fn returns_deleted_object(&self) -> bool {
+        true
+    }
 }
 
 /// Only the names of secrets are kept (`cleanSecretReferences`).

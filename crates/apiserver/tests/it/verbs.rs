@@ -234,3 +234,20 @@ fn unknown_resources_and_subresources_are_not_found() {
     assert_eq!(failure(&server, request(Verb::Get, CONFIG_MAPS, "a").subresource("scale")).code, 404);
     assert_eq!(failure(&server, request(Verb::Get, CONFIG_MAPS, "missing")).code, 404);
 }
+
+#[test]
+fn a_deleted_namespace_is_terminating_until_it_is_finalized_and_takes_no_new_content() {
+    let server = server();
+    let namespaces = api::resource::NAMESPACES;
+    let ask = |verb| Request::new(verb, namespaces.clone(), None, Some("default"));
+    let terminating = object(call(&server, ask(Verb::Delete)));
+    assert_eq!(terminating["status"]["phase"], "Terminating");
+    let late = Request::new(Verb::Create, CONFIG_MAPS, Some("default"), None).body(Body::Object(config_map("a")));
+    let status = failure(&server, late);
+    let why = "configmaps \"a\" is forbidden: unable to create new content in namespace default because it is being terminated";
+    assert_eq!((status.code, status.message.as_str()), (403, why));
+    let mut finalized = terminating;
+    finalized["spec"]["finalizers"] = json!([]);
+    call(&server, ask(Verb::Update).subresource("finalize").body(Body::Object(finalized)));
+    assert_eq!(failure(&server, ask(Verb::Get)).code, 404);
+}
