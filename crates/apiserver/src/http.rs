@@ -11,6 +11,7 @@ mod guard;
 mod health;
 mod limits;
 mod negotiate;
+mod openapi;
 mod payload;
 pub mod pki;
 mod query;

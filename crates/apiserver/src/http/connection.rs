@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use super::closing::Closing;
 use super::limits::{
     DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, MAX_BODY_BYTES, MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_STREAMS,
-    PING_INTERVAL,
+    PING_INTERVAL, STALL_TIMEOUT,
 };
 use super::service::{Connection, Service};
 use stall::Stalling;
@@ -102,7 +102,7 @@ async fn serve(
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "set TCP_NODELAY");
     }
-    let stream = match timeout(HANDSHAKE_TIMEOUT, tls.accept(Stalling::new(socket))).await {
+    let stream = match timeout(HANDSHAKE_TIMEOUT, tls.accept(Stalling::new(socket, STALL_TIMEOUT))).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake"),
         Err(_) => return tracing::debug!("TLS handshake took too long"),

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256, Sha512};
 use super::negotiate::DiscoveryForm;
 
 /// The verbs of every served resource, in discovery's order.
-const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+pub(super) const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 /// A document and what a client may compare its copy with.
 #[derive(Clone, Debug)]
@@ -250,7 +250,7 @@ fn response_kind(kind: &api::Kind) -> Value {
 }
 
 /// What a subresource answers with, and its verbs, as upstream's discovery says.
-fn subresource(descriptor: &Descriptor, name: &str) -> (api::Kind, &'static [&'static str]) {
+pub(super) fn subresource(descriptor: &Descriptor, name: &str) -> (api::Kind, &'static [&'static str]) {
     const CHANGE: &[&str] = &["get", "patch", "update"];
     const CONNECT: &[&str] = &["create", "get"];
     let core = |kind: &'static str| api::Kind::known("", "v1", kind);

@@ -9,7 +9,7 @@ use super::query::Query;
 use super::reply::{TEXT, respond};
 
 /// The Kubernetes release whose behaviour this server follows, in the form that kubectl parses.
-const GIT_VERSION: &str = "v1.36.2+kubectl-job";
+pub(super) const GIT_VERSION: &str = "v1.36.2+kubectl-job";
 
 /// What `/version` answers.
 pub(super) fn version() -> Bytes {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::Status;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WARNING};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, RETRY_AFTER, VARY, WARNING};
 use http::{HeaderName, Response, StatusCode};
 
 use super::limits::RETRY_AFTER_SECONDS;
@@ -77,6 +77,27 @@ fn warning(text: &str) -> Vec<u8> {
     }
     value.push(b'"');
     value
+}
+
+/// A document that the client may have already: 304 when it does.
+pub(super) fn cacheable(
+    bytes: &Bytes,
+    etag: &str,
+    content_type: HeaderValue,
+    if_none_match: Option<&str>,
+) -> Response<Payload> {
+    let known = if_none_match == Some(etag);
+    let (code, bytes) = if known { (StatusCode::NOT_MODIFIED, Bytes::new()) } else { (StatusCode::OK, bytes.clone()) };
+    let mut response = respond(code, content_type, bytes);
+    if known {
+        response.headers_mut().remove(CONTENT_TYPE);
+    }
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public"));
+    if let Ok(etag) = HeaderValue::from_str(etag) {
+        response.headers_mut().insert(ETAG, etag);
+    }
+    response
 }
 
 /// Makes `Audit-Id` values: unique within and across servers, not secret.

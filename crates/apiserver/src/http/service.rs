@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use api::Status;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
+use http::header::{ACCEPT, HeaderName, HeaderValue, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ use super::discovery::Documents;
 use super::guard::Guard;
 use super::limits::{InFlight, MAX_READS, MAX_WRITES, Permit};
 use super::negotiate::{self, DiscoveryForm};
+use super::openapi::{Schemas, Wanted};
 use super::payload::Payload;
 use super::query::Query;
 use super::reply::{self, AuditIds, JSON, TEXT};
@@ -29,6 +30,7 @@ pub(super) struct Service {
     guard: Guard,
     address: String,
     documents: OnceLock<Documents>,
+    schemas: Schemas,
     version: Bytes,
     reads: InFlight,
     writes: InFlight,
@@ -52,6 +54,7 @@ impl Service {
             guard,
             address,
             documents: OnceLock::new(),
+            schemas: Schemas::default(),
             version: health::version(),
             reads: InFlight::new(MAX_READS),
             writes: InFlight::new(MAX_WRITES),
@@ -78,7 +81,11 @@ impl Service {
     pub(super) async fn handle(&self, request: Request<Incoming>) -> (Response<Payload>, Connection) {
         let (parts, incoming) = request.into_parts();
         let (mut response, connection) = match self.admit(&parts) {
-            Err(status) => (reply::status(&status, StatusCode::OK), Connection::Close),
+            Err(status) => {
+                let stranger = matches!(status.code, 401 | 403);
+                let connection = if stranger { Connection::Close } else { Connection::Keep };
+                (reply::status(&status, StatusCode::OK), connection)
+            }
             Ok(path) => {
                 let response = self.respond(&path, &parts, incoming).await;
                 (response.unwrap_or_else(|status| reply::status(&status, StatusCode::OK)), Connection::Keep)
@@ -102,12 +109,12 @@ impl Service {
         let query = Query::parse(parts.uri.query());
         match target::resource(path) {
             Some(resource_path) => resource::respond(self, resource_path, &query, parts, incoming).await,
-            None => self.document(path, &query, parts),
+            None => self.document(path, &query, parts).await,
         }
     }
 
     /// Everything that is not a resource: health, version, discovery, schemas.
-    fn document(&self, path: &str, query: &Query<'_>, parts: &Parts) -> Result<Response<Payload>, Status> {
+    async fn document(&self, path: &str, query: &Query<'_>, parts: &Parts) -> Result<Response<Payload>, Status> {
         let _permit = self.enter(true)?;
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             return Err(Status::method_not_allowed());
@@ -118,6 +125,10 @@ impl Service {
         }
         if path == "/version" {
             return Ok(reply::respond(StatusCode::OK, JSON, self.version.clone()));
+        }
+        if Schemas::has(path) {
+            let (accept, if_none_match) = (header(parts, ACCEPT), header(parts, IF_NONE_MATCH));
+            return self.schemas.respond(self.server.catalogue(), Wanted { path, accept, if_none_match }).await;
         }
         let documents = self.documents.get_or_init(|| Documents::new(self.server.catalogue(), &self.address));
         if matches!(path, "/api" | "/apis") {
@@ -133,34 +144,21 @@ impl Service {
 
 /// `/api` and `/apis`, in the form that the client accepts.
 fn index(documents: &Documents, path: &str, parts: &Parts) -> Result<Response<Payload>, Status> {
-    let header = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let form = negotiate::discovery(header(ACCEPT))?;
+    let form = negotiate::discovery(header(parts, ACCEPT))?;
     let document = documents.index(path, form).ok_or_else(Status::no_such_resource)?;
     let content_type = match form {
         DiscoveryForm::Legacy => return Ok(reply::respond(StatusCode::OK, JSON, document.bytes.clone())),
         DiscoveryForm::V2 => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
         DiscoveryForm::V2Beta1 => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
     };
-    Ok(cacheable(&document.bytes, &document.etag, HeaderValue::from_static(content_type), header(IF_NONE_MATCH)))
+    Ok(reply::cacheable(
+        &document.bytes,
+        &document.etag,
+        HeaderValue::from_static(content_type),
+        header(parts, IF_NONE_MATCH),
+    ))
 }
 
-/// A document that the client may have already: 304 when it does.
-pub(super) fn cacheable(
-    bytes: &Bytes,
-    etag: &str,
-    content_type: HeaderValue,
-    if_none_match: Option<&str>,
-) -> Response<Payload> {
-    let known = if_none_match == Some(etag);
-    let (code, bytes) = if known { (StatusCode::NOT_MODIFIED, Bytes::new()) } else { (StatusCode::OK, bytes.clone()) };
-    let mut response = reply::respond(code, content_type, bytes);
-    if known {
-        response.headers_mut().remove(CONTENT_TYPE);
-    }
-    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
-    response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("public"));
-    if let Ok(etag) = HeaderValue::from_str(etag) {
-        response.headers_mut().insert(ETAG, etag);
-    }
-    response
+fn header(parts: &Parts, name: HeaderName) -> Option<&str> {
+    parts.headers.get(name).and_then(|value| value.to_str().ok())
 }

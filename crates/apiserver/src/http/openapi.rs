@@ -1,0 +1,90 @@
+//! `/openapi/v2` and `/openapi/v3`: made on the first request, off the runtime's threads, and kept.
+
+use std::sync::{Arc, OnceLock};
+
+use api::{Reason, Status};
+use bytes::Bytes;
+use http::Response;
+use http::header::HeaderValue;
+use machinery::openapi::{OpenApi, Resource, Subresource, V2_MEDIA_TYPE};
+use registry::{Catalogue, Descriptor};
+use sha2::{Digest, Sha512};
+
+use super::discovery::{VERBS, subresource};
+use super::health::GIT_VERSION;
+use super::payload::Payload;
+use super::reply::{self, JSON};
+
+/// The schema documents of a server.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Schemas(Arc<OnceLock<OpenApi>>);
+
+/// What of a request the answer depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// The path, without a slash at the end.
+    pub path: &'a str,
+    /// `Accept`.
+    pub accept: Option<&'a str>,
+    /// `If-None-Match`.
+    pub if_none_match: Option<&'a str>,
+}
+
+impl Schemas {
+    /// Whether a path is that of such a document.
+    pub(super) fn has(path: &str) -> bool {
+        path == "/openapi/v2" || path == "/openapi/v3" || path.starts_with("/openapi/v3/")
+    }
+
+    /// Answers a request for a schema document.
+    ///
+    /// # Errors
+    /// 404 for a group and version that are not served, 406 for OpenAPI v2 in anything but protobuf.
+    pub(super) async fn respond(&self, catalogue: &Catalogue, wanted: Wanted<'_>) -> Result<Response<Payload>, Status> {
+        let openapi = self.openapi(catalogue).await?;
+        let (bytes, content_type) = match wanted.path.strip_prefix("/openapi/v3") {
+            Some("") => (openapi.v3_index(), JSON),
+            Some(path) => (openapi.v3(path).ok_or_else(Status::no_such_resource)?, JSON),
+            None => (v2(openapi, wanted.accept)?, HeaderValue::from_static(V2_MEDIA_TYPE)),
+        };
+        let etag = format!("\"{:X}\"", Sha512::digest(bytes));
+        Ok(reply::cacheable(bytes, &etag, content_type, wanted.if_none_match))
+    }
+
+    async fn openapi(&self, catalogue: &Catalogue) -> Result<&OpenApi, Status> {
+        if self.0.get().is_none() {
+            let resources: Vec<Resource> = catalogue.iter().map(|strategy| resource(strategy.descriptor())).collect();
+            let cell = self.0.clone();
+            let made = tokio::task::spawn_blocking(move || {
+                cell.get_or_init(|| OpenApi::new(&resources, GIT_VERSION));
+            });
+            made.await.map_err(Status::internal)?;
+        }
+        self.0.get().ok_or_else(|| Status::internal("the OpenAPI documents could not be made"))
+    }
+}
+
+/// Differs: upstream also serves OpenAPI v2 as JSON; no client of ours asks for that.
+fn v2<'a>(openapi: &'a OpenApi, accept: Option<&str>) -> Result<&'a Bytes, Status> {
+    let accept = accept.unwrap_or_default();
+    if accept.is_empty() || accept.contains("proto-openapi.spec.v2") || accept.contains("*/*") {
+        return Ok(openapi.v2());
+    }
+    let message = format!("only the following media types are accepted: {V2_MEDIA_TYPE}");
+    Err(Status::failure(406, Reason::NOT_ACCEPTABLE, message))
+}
+
+fn resource(descriptor: &'static Descriptor) -> Resource {
+    let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let one = |name: &&'static str| {
+        let (kind, verbs) = subresource(descriptor, name);
+        Subresource { name: (*name).to_owned(), kind, verbs: texts(verbs) }
+    };
+    Resource {
+        kind: descriptor.kind.clone(),
+        plural: descriptor.plural.to_owned(),
+        namespaced: descriptor.namespaced,
+        verbs: texts(&VERBS),
+        subresources: descriptor.subresources.iter().map(one).collect(),
+    }
+}
