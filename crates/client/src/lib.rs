@@ -5,12 +5,14 @@
 
 mod call;
 mod error;
+mod http;
 mod in_process;
 mod observe;
 mod transport;
 
 pub use call::{Api, Client};
 pub use error::Error;
+pub use http::ConnectOptions;
 pub use in_process::Door;
 pub use observe::{Observation, Selection, observe};
 pub use transport::{ByteStream, EventStream, Transport};

@@ -1,0 +1,157 @@
+//! The HTTP transport: kube's client underneath, so that TLS, kubeconfig and credential plugins behave as everywhere.
+//!
+//! Bounds: a call may take `request_timeout`; a watch message [`lines::MAX_LINE`] bytes. Watches and logs last as long
+//! as the server keeps them open.
+
+mod connect;
+mod failure;
+mod lines;
+mod request;
+mod response;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::logs::LogOptions;
+use api::{Reply, Request};
+use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use http::{StatusCode, header};
+use http_body_util::BodyExt;
+use kube::client::Body as HttpBody;
+
+pub use connect::ConnectOptions;
+use connect::Origin;
+use lines::{Lines, MAX_LINE};
+
+use crate::transport::{ByteStream, EventStream, Transport};
+use crate::{Client, Error};
+
+impl Client {
+    /// A client of an API server that is reached over HTTP, and the namespace that its kubeconfig (or the options)
+    /// name, else `default`. No request is sent yet.
+    ///
+    /// # Errors
+    /// When the options name no server, or what they name cannot be read.
+    pub async fn connect(options: ConnectOptions) -> Result<(Self, String), Error> {
+        let connect::Target { config, origin, namespace } = connect::resolve(&options).await?;
+        let client = kube::Client::try_from(config).map_err(|error| failure::explain(&origin, error))?;
+        let connection = Connection { client, origin, request_timeout: options.request_timeout };
+        Ok((Self::new(Arc::new(Http(Arc::new(connection)))), namespace))
+    }
+}
+
+struct Http(Arc<Connection>);
+
+struct Connection {
+    client: kube::Client,
+    origin: Origin,
+    request_timeout: Option<Duration>,
+}
+
+impl Transport for Http {
+    fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, Error>> {
+        let connection = self.0.clone();
+        async move {
+            let Some(timeout) = connection.request_timeout else { return connection.call(&request).await };
+            let timed = tokio::time::timeout(timeout, connection.call(&request)).await;
+            timed.unwrap_or_else(|_| Err(failure::timed_out(&connection.origin, timeout)))
+        }
+        .boxed()
+    }
+
+    fn watch(&self, request: Request) -> BoxFuture<'static, Result<EventStream, Error>> {
+        let connection = self.0.clone();
+        async move {
+            let chunks = connection.open(&request::path_and_query(&request), "application/json").await?;
+            Ok(events(chunks))
+        }
+        .boxed()
+    }
+
+    fn logs(&self, namespace: &str, pod: &str, options: LogOptions) -> BoxFuture<'static, Result<ByteStream, Error>> {
+        let (connection, path) = (self.0.clone(), request::log_path(namespace, pod, &options));
+        // The server answers logs as text and its errors as JSON.
+        async move { connection.open(&path, "*/*").await }.boxed()
+    }
+}
+
+impl Connection {
+    async fn call(&self, request: &Request) -> Result<Reply, Error> {
+        let builder = http::Request::builder()
+            .method(request::method(request.verb))
+            .uri(request::path_and_query(request))
+            .header(header::ACCEPT, "application/json");
+        let (builder, body) = match request::body(&request.body).map_err(Error::Decode)? {
+            Some((media_type, bytes)) => (builder.header(header::CONTENT_TYPE, media_type), HttpBody::from(bytes)),
+            None => (builder, HttpBody::empty()),
+        };
+        let response = self.send(builder.body(body)).await?;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect_bytes().await.map_err(|error| failure::explain(&self.origin, error))?;
+        Ok(Reply { response: response::decode(parts.status, bytes)?, warnings: response::warnings(&parts.headers) })
+    }
+
+    /// Opens a stream of bytes.
+    async fn open(&self, path: &str, accept: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        let request = http::Request::get(path).header(header::ACCEPT, accept).body(HttpBody::empty());
+        let body = self.send(request).await?.into_body();
+        let origin = self.origin.clone();
+        Ok(body.into_data_stream().map_err(move |error| failure::explain(&origin, error)).boxed())
+    }
+
+    /// Sends a request; an answer that is an error becomes one.
+    async fn send(
+        &self,
+        request: Result<http::Request<HttpBody>, http::Error>,
+    ) -> Result<http::Response<HttpBody>, Error> {
+        let request = request.map_err(|error| Error::Transport(Box::new(error)))?;
+        let explain = |error| failure::explain(&self.origin, error);
+        let response = self.client.send(request).await.map_err(explain)?;
+        let code = response.status();
+        if code.is_success() {
+            return Ok(response);
+        }
+        if code == StatusCode::UNAUTHORIZED {
+            return Err(failure::unauthorized(&self.origin));
+        }
+        let bytes = response.into_body().collect_bytes().await.map_err(explain)?;
+        Err(Error::Status(response::failure(code, &bytes)))
+    }
+}
+
+/// The messages of a watch: one JSON object to a line. Ends after the first error.
+fn events(chunks: BoxStream<'static, Result<Bytes, Error>>) -> EventStream {
+    let state = Some((chunks, Lines::new(MAX_LINE)));
+    stream::unfold(state, |state| async move {
+        let (mut chunks, mut lines) = state?;
+        let line = match next_line(&mut chunks, &mut lines).await {
+            Ok(None) => return None,
+            Ok(Some(line)) => line,
+            Err(error) => return Some((Err(error), None)),
+        };
+        let event = response::watch_event(&line);
+        let next = event.is_ok().then_some((chunks, lines));
+        Some((event, next))
+    })
+    .boxed()
+}
+
+async fn next_line(
+    chunks: &mut BoxStream<'static, Result<Bytes, Error>>,
+    lines: &mut Lines,
+) -> Result<Option<Bytes>, Error> {
+    loop {
+        if let Some(line) = lines.next_line().map_err(|error| Error::Transport(Box::new(error)))? {
+            return Ok(Some(line));
+        }
+        match chunks.next().await {
+            Some(chunk) => lines.push(&chunk?),
+            None => return Ok(lines.rest()),
+        }
+    }
+}
