@@ -26,6 +26,20 @@ pub(crate) enum Key {
     Stray(Uid),
 }
 
+/// The keys that an observation concerns.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Woken {
+    pub(crate) keys: Vec<Key>,
+    /// Only readiness changed, which decides nothing: the status may follow a little later, for many pods at once.
+    pub(crate) only_ready: bool,
+}
+
+impl From<Vec<Key>> for Woken {
+    fn from(keys: Vec<Key>) -> Self {
+        Self { keys, only_ready: false }
+    }
+}
+
 /// One Job.
 #[derive(Clone)]
 pub(crate) struct Job {
@@ -163,59 +177,56 @@ impl Cache {
         keys
     }
 
-    /// Takes in a pod; the keys to look at, none when nothing changed that a plan would see.
-    pub(crate) fn apply_pod(&mut self, object: &Arc<Object>) -> Vec<Key> {
+    /// Takes in a pod; no keys when nothing changed that a plan would see.
+    pub(crate) fn apply_pod(&mut self, object: &Arc<Object>) -> Woken {
         let meta = object.meta();
         let view = match PodView::read(object) {
             Ok(view) => view,
             Err(error) => {
                 tracing::error!(pod = %meta.key(), %error, "a pod cannot be read and is skipped");
-                return Vec::new();
+                return Woken::default();
             }
         };
         match meta.controller() {
             None => {
                 let mut keys = self.leave(&meta.uid);
                 keys.extend(self.apply_unowned(meta, view));
-                keys
+                keys.into()
             }
             Some(owner) if owner.kind == "Job" && owner.api_version.starts_with("batch/") => {
                 let mut keys = self.leave_unowned(&meta.uid);
-                let place = (meta.namespace.clone().unwrap_or_default(), owner.name.clone());
-                keys.extend(self.apply_owned(meta, view, &owner.uid, place));
-                keys
+                if self.homes.get(&view.uid).is_some_and(|home| *home != owner.uid) || !view.matters() {
+                    keys.extend(self.leave(&view.uid));
+                }
+                let woken = if view.matters() { self.apply_owned(meta, view) } else { Woken::default() };
+                let only_ready = woken.only_ready && keys.is_empty();
+                keys.extend(woken.keys);
+                Woken { keys, only_ready }
             }
-            Some(_) => self.remove_pod(&meta.uid),
+            Some(_) => self.remove_pod(&meta.uid).into(),
         }
     }
 
-    fn apply_owned(&mut self, meta: &Meta, mut view: PodView, job: &Uid, place: (String, String)) -> Vec<Key> {
-        let mut keys = Vec::new();
-        if self.homes.get(&view.uid).is_some_and(|home| home != job) {
-            keys = self.leave(&view.uid);
-        }
-        if !view.matters() {
-            keys.extend(self.leave(&view.uid));
-            return keys;
-        }
-        let entry = self.entries.entry(job.clone()).or_default();
+    /// The pod is its Job's and matters.
+    fn apply_owned(&mut self, meta: &Meta, mut view: PodView) -> Woken {
+        let owner = meta.controller().expect("an owned pod has an owner");
+        let entry = self.entries.entry(owner.uid.clone()).or_default();
         view.owned = true;
         match &entry.job {
             Some(job) => view.matches = job.selector.matches(&meta.labels),
             None => {
-                entry.place = place;
+                entry.place = (meta.namespace.clone().unwrap_or_default(), owner.name.clone());
                 view.matches = true;
                 view.labels = Some(Box::new(meta.labels.clone()));
             }
         }
         let uid = view.uid.clone();
-        let seen = entry.pods.get(&uid).is_some_and(|known| known.plans_like(&view));
-        self.homes.insert(uid.clone(), job.clone());
+        let is_ready = view.is_ready();
+        let known = entry.pods.get(&uid).filter(|known| known.plans_like(&view)).map(PodView::is_ready);
+        self.homes.insert(uid.clone(), owner.uid.clone());
         entry.pods.insert(uid, view);
-        if !seen {
-            keys.push(Key::Job(job.clone()));
-        }
-        keys
+        let keys = if known == Some(is_ready) { Vec::new() } else { vec![Key::Job(owner.uid.clone())] };
+        Woken { keys, only_ready: known.is_some() }
     }
 
     fn apply_unowned(&mut self, meta: &Meta, view: PodView) -> Vec<Key> {
@@ -326,3 +337,6 @@ impl Job {
         Some(template)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,17 +11,20 @@ use api::{Revision, Uid};
 use client::{Client, Observation, Selection, observe};
 use clock::SharedClock;
 use controller::{Controller, Freshness, Outcome, Queue, Recorder, RecorderTask, Runner, RunnerHandle};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
 use crate::apply::{ApplyError, Flight, Ledger, finalizer_patch};
-use crate::cache::{Cache, Key};
+use crate::cache::{Cache, Key, Woken};
 use crate::decisions::Decision;
 use crate::plan::{self, Plan, PodRef};
 use crate::template::Template;
 
 const JOB_SOURCE: usize = 0;
-const POD_SOURCE: usize = 1;
+/// How long `status.ready` may lag behind, so that many pods that become ready cost one write.
+///
+/// Differs: upstream lets every change of a pod wait for one second.
+const READY_DELAY: SignedDuration = SignedDuration::from_millis(100);
 
 /// A running Job controller.
 pub struct JobController {
@@ -86,28 +89,27 @@ enum Task {
 }
 
 impl State {
-    fn apply(&mut self, source: usize, observation: Observation) -> (Vec<Key>, Revision) {
+    fn apply(&mut self, source: usize, observation: Observation) -> (Woken, Revision) {
         match (source, observation) {
             (JOB_SOURCE, Observation::Restarted { objects, revision }) => {
                 let mut keys = self.jobs.restarted(revision);
                 keys.extend(self.cache.replace_jobs(&objects));
-                (keys, revision)
+                (keys.into(), revision)
             }
             (_, Observation::Restarted { objects, revision }) => {
                 let mut keys = self.pods.restarted(revision);
                 keys.extend(self.cache.replace_pods(&objects));
-                (keys, revision)
+                (keys.into(), revision)
             }
-            (JOB_SOURCE, Observation::Applied(job)) => (self.cache.apply_job(&job), job.meta().revision),
+            (JOB_SOURCE, Observation::Applied(job)) => (self.cache.apply_job(&job).into(), job.meta().revision),
             (JOB_SOURCE, Observation::Deleted(job)) => {
                 let uid = &job.meta().uid;
-                let key = Key::Job(uid.clone());
-                self.jobs.forget(&key);
-                (self.cache.remove_job(uid), job.meta().revision)
+                self.jobs.forget(&Key::Job(uid.clone()));
+                (self.cache.remove_job(uid).into(), job.meta().revision)
             }
             (_, Observation::Applied(pod)) => (self.cache.apply_pod(&pod), pod.meta().revision),
-            (_, Observation::Deleted(pod)) => (self.cache.remove_pod(&pod.meta().uid), pod.meta().revision),
-            (_, Observation::Reached(revision)) => (Vec::new(), revision),
+            (_, Observation::Deleted(pod)) => (self.cache.remove_pod(&pod.meta().uid).into(), pod.meta().revision),
+            (_, Observation::Reached(revision)) => (Woken::default(), revision),
         }
     }
 
@@ -145,14 +147,21 @@ impl Controller for Inner {
         "job"
     }
 
-    fn observe(&self, source: usize, observation: Observation, _now: Timestamp, queue: &mut Queue<Key>) {
+    fn observe(&self, source: usize, observation: Observation, now: Timestamp, queue: &mut Queue<Key>) {
         let mut state = self.state.lock();
-        let (keys, revision) = state.apply(source, observation);
+        let (woken, revision) = state.apply(source, observation);
         let gate = if source == JOB_SOURCE { &mut state.jobs } else { &mut state.pods };
-        let woken = gate.observed(revision);
+        let caught_up = gate.observed(revision);
         drop(state);
-        debug_assert!(source <= POD_SOURCE, "two sources");
-        for key in keys.into_iter().chain(woken) {
+        let soon = now.saturating_add(READY_DELAY).expect("milliseconds keep their unit");
+        for key in woken.keys {
+            if woken.only_ready {
+                queue.add_at(key, soon)
+            } else {
+                queue.add(key)
+            };
+        }
+        for key in caught_up {
             queue.add(key);
         }
     }

@@ -174,10 +174,10 @@ impl PodView {
         self.is_active() && self.ready_since.is_some()
     }
 
-    /// Whether a plan would say the same with this view of the pod in place of the other: what differs is only what
-    /// every pod goes through while it starts.
+    /// Whether a plan would say the same with this view of the pod in place of the other, but for `status.ready`: what
+    /// else differs is only what every pod goes through while it starts.
     pub fn plans_like(&self, other: &Self) -> bool {
-        let state = |pod: &Self| (pod.is_active(), pod.phase.is_terminal(), pod.deleting, pod.tracked, pod.is_ready());
+        let state = |pod: &Self| (pod.is_active(), pod.phase.is_terminal(), pod.deleting, pod.tracked);
         let home = |pod: &Self| (pod.owned, pod.matches, pod.index, pod.restarts);
         let same_end = !self.phase.is_terminal() || self.phase == other.phase;
         state(self) == state(other) && home(self) == home(other) && same_end && self.conditions == other.conditions

@@ -84,9 +84,8 @@ impl JobInput {
     /// # Errors
     /// When the object is not a Job.
     pub fn read(object: &Object) -> Result<Self, serde_json::Error> {
-        #[derive(Deserialize)]
+        #[derive(Default, Deserialize)]
         #[serde(default)]
-        #[derive(Default)]
         struct Raw {
             spec: Spec,
             status: Option<JobStatus>,
@@ -158,9 +157,8 @@ pub fn unsupported(spec: &Spec) -> Vec<String> {
     if !spec.has_known_completion_mode() {
         found.push(format!("spec.completionMode: {}", spec.completion_mode.as_deref().unwrap_or_default()));
     }
-    if let Some(policy @ ("Failed" | "TerminatingOrFailed")) = spec.pod_replacement_policy.as_deref() {
-        let _ = policy;
-    } else if let Some(policy) = &spec.pod_replacement_policy {
+    let policy = spec.pod_replacement_policy.as_deref().unwrap_or("Failed");
+    if !matches!(policy, "Failed" | "TerminatingOrFailed") {
         found.push(format!("spec.podReplacementPolicy: {policy}"));
     }
     for (index, rule) in spec.pod_failure_policy.iter().flat_map(|policy| &policy.rules).enumerate() {

@@ -187,3 +187,30 @@ fn a_success_policy_ends_the_job_early_and_lingering_pods_did_not_fail() {
     let conditions = world.status().conditions.as_deref().expect("present");
     assert_eq!(conditions[0].message.as_deref(), Some("Matched rules at index 1"));
 }
+
+/// Upstream issue 118085: every other index fails, so that neither list of indexes can be short.
+#[test]
+fn many_completions_cost_no_more_each_than_few() {
+    let completions = 20_000;
+    let spec =
+        Spec { backoff_limit_per_index: Some(0), max_failed_indexes: Some(completions), ..spec(500, completions) };
+    let mut world = World::new(spec);
+    let (mut plans, mut most_pods) = (0, 0);
+    while conditions::finished(world.status()).is_none() {
+        for uid in world.active() {
+            let even = world.pods[&uid].index.is_some_and(|index| index % 2 == 0);
+            world.set_phase(&uid, if even { Phase::Succeeded } else { Phase::Failed });
+        }
+        // The cache holds what matters; so does this one.
+        world.pods.retain(|_, pod| pod.matters());
+        world.observe();
+        world.step(None);
+        plans += 1;
+        most_pods = most_pods.max(world.seen_pods.len());
+    }
+    assert!(plans <= 150, "{plans} plans");
+    assert!(most_pods <= 1_000, "{most_pods} pods in view");
+    assert_eq!((world.status().succeeded, world.status().failed), (Some(10_000), Some(10_000)));
+    assert_eq!(world.condition("Failed").as_deref(), Some("True FailedIndexes"));
+    assert_eq!(world.status().completed_indexes.as_ref().map(String::len), Some(54_444));
+}
