@@ -2,14 +2,17 @@
 //!
 //! `plan` decides and names no runtime, clock or log. `runtime` is the door to processes; `runtime::process` is the
 //! implementation behind it that people use, and `supervisor` the small child process that owns every pod process, so
-//! that none outlives its pod or this server. `logs` keeps what containers print.
+//! that none outlives its pod or this server. `logs` keeps what containers print. [`Kubelet`] is the shell that joins
+//! them to the API.
 
 pub mod environment;
 pub mod image;
 pub mod logs;
 pub mod plan;
 pub mod runtime;
+mod shell;
 pub mod supervisor;
 mod unsupported;
 
+pub use shell::{Containers, Kubelet, KubeletConfig};
 pub use unsupported::unsupported;

@@ -1,0 +1,255 @@
+//! The kubelet's acting half: observes this node's pods, gives each a worker, and routes the ends of containers to it.
+//!
+//! One loop over closed events (shutdown, an end, an observation); it decides nothing about a pod. Workers are as many
+//! as pods on the node; starts in flight are bounded by the runtime.
+
+mod node;
+mod pod_logs;
+mod prepare;
+mod worker;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use api::logs::LogOptions;
+use api::resource::PODS;
+use api::{Object, ObjectKey, Status, Uid};
+use client::{Client, Observation, Selection, observe};
+use clock::SharedClock;
+use controller::correlator::Source;
+use controller::{Recorder, RecorderTask};
+use dashmap::DashMap;
+use futures::{Stream, StreamExt};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tracing::{error, warn};
+
+use crate::image::ImageRule;
+use crate::logs::{LogStream, Logs};
+use crate::plan::NodeFacts;
+use crate::runtime::{ContainerId, ExitReceiver, Exited, Runtime};
+use worker::PodEntry;
+
+/// Settings of a kubelet.
+#[derive(Clone, Debug)]
+pub struct KubeletConfig {
+    /// The node's name: pods whose `spec.nodeName` it is run here.
+    pub node_name: String,
+    /// Where logs and scratch directories go. Removed with each pod, never as a whole.
+    pub state_directory: PathBuf,
+    /// Which images stand for which programs.
+    pub image_rules: Vec<ImageRule>,
+    /// `status.hostIP` and `status.podIP` of every pod.
+    pub host_ip: String,
+    /// `status.capacity.pods` of the node.
+    pub pods_max: u32,
+    /// Variables that every container gets unless its spec sets them, such as `KUBERNETES_SERVICE_HOST`.
+    pub container_env: Vec<(String, String)>,
+}
+
+impl KubeletConfig {
+    /// The usual settings for a node of that name.
+    pub fn new(node_name: &str, state_directory: PathBuf) -> Self {
+        Self {
+            node_name: node_name.to_owned(),
+            state_directory,
+            image_rules: Vec::new(),
+            host_ip: "127.0.0.1".to_owned(),
+            pods_max: 4096,
+            container_env: Vec::new(),
+        }
+    }
+}
+
+/// A runtime with what belongs to it.
+pub struct Containers {
+    /// Starts and signals.
+    pub runtime: Arc<dyn Runtime>,
+    /// Its ends.
+    pub exits: ExitReceiver,
+    /// Where it writes output.
+    pub logs: Arc<Logs>,
+}
+
+/// A running kubelet.
+pub struct Kubelet {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    tasks: Mutex<Option<(JoinHandle<()>, RecorderTask)>>,
+}
+
+/// What the loop and the workers share.
+struct Shared {
+    config: KubeletConfig,
+    client: Client,
+    clock: SharedClock,
+    runtime: Arc<dyn Runtime>,
+    logs: Arc<Logs>,
+    recorder: Recorder,
+    node: NodeFacts,
+    /// Keyed by UID: a name may be used again while its old processes still end.
+    pods: DashMap<Uid, Arc<PodEntry>>,
+    names: DashMap<ObjectKey, Uid>,
+}
+
+impl Kubelet {
+    /// Starts a kubelet on the current tokio runtime: registers the node and runs its pods until [`Kubelet::shutdown`].
+    pub fn start(config: KubeletConfig, client: Client, clock: SharedClock, containers: Containers) -> Self {
+        let Containers { runtime, exits, logs } = containers;
+        let source = Source { component: "kubelet".to_owned(), host: Some(config.node_name.clone()) };
+        let (recorder, recorder_task) = Recorder::start_for(client.clone(), Arc::clone(&clock), source);
+        let node = NodeFacts { host_ip: config.host_ip.clone(), runtime_name: runtime.name().to_owned() };
+        let (pods, names) = (DashMap::new(), DashMap::new());
+        let shared = Arc::new(Shared { config, client, clock, runtime, logs, recorder, node, pods, names });
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(run(Arc::clone(&shared), exits, stopped));
+        Self { shared, stop, tasks: Mutex::new(Some((task, recorder_task))) }
+    }
+
+    /// Opens the log of a container.
+    ///
+    /// # Errors
+    /// Upstream's `BadRequest` texts when there is no such container, or it has not run; `NotFound` for the pod.
+    pub fn logs(&self, namespace: &str, name: &str, options: &LogOptions) -> Result<LogStream, Status> {
+        let not_found = || Status::not_found(&PODS, name);
+        let uid = self.shared.names.get(&ObjectKey::namespaced(namespace, name)).ok_or_else(not_found)?.clone();
+        let entry = self.shared.pods.get(&uid).map(|entry| Arc::clone(&entry)).ok_or_else(not_found)?;
+        let (container, run) = pod_logs::choose(&entry.facts, &entry.memory.lock(), options)?;
+        let path = Logs::path(&self.shared.log_root(), uid.as_str(), &container, run);
+        Ok(self.shared.logs.read(&path, pod_logs::read_options(options, self.shared.clock.now())))
+    }
+
+    /// Containers that run now.
+    pub fn running_containers(&self) -> usize {
+        self.shared.runtime.running()
+    }
+
+    /// Kills all containers and ends all tasks. What the pods' statuses say stays as it is. Takes at most some 10 s,
+    /// and usually milliseconds. A second call does nothing.
+    pub async fn shutdown(&self) {
+        self.stop.send_replace(true);
+        let tasks = self.tasks.lock().take();
+        if let Some((task, recorder)) = tasks {
+            if let Err(error) = task.await {
+                error!(%error, "the kubelet had ended in a panic");
+            }
+            self.shared.runtime.shutdown().await;
+            recorder.shutdown().await;
+        }
+    }
+}
+
+impl Shared {
+    fn log_root(&self) -> PathBuf {
+        self.config.state_directory.join("logs")
+    }
+
+    fn scratch(&self, uid: &str) -> PathBuf {
+        self.config.state_directory.join("pods").join(uid)
+    }
+
+    /// Removes what a pod that is gone has left on disk.
+    fn clean_up(&self, uid: &str) {
+        for directory in [self.log_root().join(uid), self.scratch(uid)] {
+            match std::fs::remove_dir_all(&directory) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    warn!(directory = %directory.display(), %error, "files of a pod stay behind");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+async fn run(shared: Arc<Shared>, mut exits: ExitReceiver, mut stopped: watch::Receiver<bool>) {
+    let mut workers = JoinSet::new();
+    workers.spawn(node::register(Arc::clone(&shared)));
+    let selection = Selection {
+        field_selector: Some(format!("spec.nodeName={}", shared.config.node_name)),
+        ..Selection::default()
+    };
+    let mut observations: Box<dyn Stream<Item = Observation> + Send + Unpin> =
+        Box::new(observe(shared.client.clone(), Arc::clone(&shared.clock), PODS, selection));
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+            Some(exited) = exits.recv() => route(&shared, exited),
+            Some(result) = workers.join_next() => {
+                if let Err(error) = result {
+                    error!(%error, "a pod's worker ended in a panic");
+                }
+            }
+            Some(observation) = observations.next() => match observation {
+                Observation::Restarted { objects, .. } => restart(&shared, &mut workers, &objects),
+                Observation::Applied(object) => apply(&shared, &mut workers, &object),
+                Observation::Deleted(object) => gone(&shared, &object.meta().uid),
+                Observation::Reached(_) => {}
+            },
+        }
+    }
+    workers.shutdown().await;
+}
+
+/// Hands an end to the pod's worker. The id names pod, container and run; a pod that is gone needs no telling.
+fn route(shared: &Shared, exited: Exited) {
+    let Some(uid) = exited.id.0.split('_').next() else { return };
+    if let Some(entry) = shared.pods.get(&Uid::from(uid)) {
+        entry.tell(|inbox| inbox.exits.push(exited));
+    }
+}
+
+fn restart(shared: &Arc<Shared>, workers: &mut JoinSet<()>, objects: &[Arc<Object>]) {
+    let present: HashSet<&Uid> = objects.iter().map(|object| &object.meta().uid).collect();
+    let known: Vec<Uid> = shared.pods.iter().map(|entry| entry.key().clone()).collect();
+    for uid in known.iter().filter(|uid| !present.contains(uid)) {
+        gone(shared, uid);
+    }
+    for object in objects {
+        apply(shared, workers, object);
+    }
+}
+
+fn apply(shared: &Arc<Shared>, workers: &mut JoinSet<()>, object: &Arc<Object>) {
+    let meta = object.meta();
+    if let Some(entry) = shared.pods.get(&meta.uid).map(|entry| Arc::clone(&entry)) {
+        let told = entry.tell(|inbox| inbox.object = Some(Arc::clone(object)));
+        if !told && worker::awaits_delete(meta) {
+            // Deleted before its last status was written: the grace period is this kubelet's to end.
+            workers.spawn(worker::delete(Arc::clone(shared), entry));
+        }
+        return;
+    }
+    match PodEntry::new(object, shared.clock.now()) {
+        Ok(entry) => {
+            let entry = Arc::new(entry);
+            shared.pods.insert(meta.uid.clone(), Arc::clone(&entry));
+            shared.names.insert(meta.key(), meta.uid.clone());
+            workers.spawn(worker::run(Arc::clone(shared), entry));
+        }
+        Err(error) => warn!(pod = %meta.key(), %error, "pod cannot be read and is passed over"),
+    }
+}
+
+fn gone(shared: &Shared, uid: &Uid) {
+    let Some(entry) = shared.pods.get(uid).map(|entry| Arc::clone(&entry)) else { return };
+    if !entry.tell(|inbox| inbox.gone = true) {
+        forget(shared, &entry);
+    }
+}
+
+/// Drops a pod of which nothing runs any more.
+fn forget(shared: &Shared, entry: &PodEntry) {
+    shared.pods.remove(&entry.uid);
+    shared.names.remove_if(&entry.key, |_, uid| *uid == entry.uid);
+    shared.clean_up(entry.uid.as_str());
+}
+
+/// The container of an id made by [`ContainerId::of_run`], and the run.
+fn container_of(id: &ContainerId) -> Option<(&str, u32)> {
+    let (_, rest) = id.0.split_once('_')?;
+    let (container, run) = rest.rsplit_once('_')?;
+    Some((container, run.parse().ok()?))
+}

@@ -1,0 +1,121 @@
+//! From a container's spec to one resolved run: program, arguments, environment, directory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use api::k8s::api::core::v1::{ConfigMap, Container, Secret};
+use client::Error;
+
+use super::Shared;
+use super::worker::PodEntry;
+use crate::environment::{self, HOST_VARIABLES, Host, References, Sources};
+use crate::image::{Entry, entry, find_program};
+use crate::logs::Logs;
+use crate::runtime::{ContainerId, ContainerSpec};
+
+/// What a container's PATH is when neither its spec nor the host says.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Why there is nothing to run.
+pub(super) enum Refusal {
+    /// No program stands for the image.
+    Image(String),
+    /// Something that the environment refers to is missing; it may come.
+    Config(String),
+    /// The program does not exist or cannot be used: the container has failed.
+    Program(String),
+    /// This kubelet or its host failed; trying again may help.
+    Runtime(String),
+}
+
+/// Resolves one run.
+pub(super) async fn prepare(
+    shared: &Shared,
+    pod: &PodEntry,
+    index: usize,
+    id: ContainerId,
+) -> Result<ContainerSpec, Refusal> {
+    let facts = &pod.facts.containers[index];
+    let container = spec_of(pod, index).ok_or_else(|| Refusal::Runtime("the pod has no such container".to_owned()))?;
+    let sources = fetch(shared, pod, &environment::references(container)).await?;
+    let host = super::node::host(&shared.config);
+    let given = environment::environment(&pod.pod, container, &host, &sources)
+        .map_err(|error| Refusal::Config(error.to_string()))?;
+    let command = container.command.as_deref().unwrap_or_default();
+    let args = container.args.as_deref().unwrap_or_default();
+    let words = |words: &[String]| environment::expand_words(words, &given);
+    let argv = match entry(&facts.image, &words(command), &words(args), &shared.config.image_rules) {
+        Entry::Words(argv) => argv,
+        Entry::Unmapped(message) => return Err(Refusal::Image(message)),
+    };
+    let env = with_host_variables(shared, given);
+    let cwd = directory(shared, pod, container)?;
+    let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
+    let name = argv.first().map(String::as_str).unwrap_or_default();
+    let program = find_program(name, path, &cwd).map_err(Refusal::Program)?;
+    let (_, run) = super::container_of(&id).ok_or_else(|| Refusal::Runtime("bad container id".to_owned()))?;
+    let log_path = Logs::path(&shared.log_root(), pod.uid.as_str(), &facts.name, run);
+    Ok(ContainerSpec { id, program, argv, env: env.into_iter().collect(), cwd, log_path })
+}
+
+fn spec_of(pod: &PodEntry, index: usize) -> Option<&Container> {
+    let spec = pod.pod.spec.as_ref()?;
+    let inits = spec.init_containers.as_deref().unwrap_or_default();
+    inits.iter().chain(&spec.containers).nth(index)
+}
+
+async fn fetch(shared: &Shared, pod: &PodEntry, references: &References) -> Result<Sources, Refusal> {
+    let mut sources = Sources::default();
+    for name in &references.config_maps {
+        let object = shared.client.api::<ConfigMap>(Some(pod.namespace())).get(name).await;
+        sources.config_maps.extend(found(object)?.map(|object| (name.clone(), object)));
+    }
+    for name in &references.secrets {
+        let object = shared.client.api::<Secret>(Some(pod.namespace())).get(name).await;
+        sources.secrets.extend(found(object)?.map(|object| (name.clone(), object)));
+    }
+    Ok(sources)
+}
+
+/// An object that does not exist is for the environment's rules to judge; anything else is worth another try.
+fn found<K>(result: Result<K, Error>) -> Result<Option<K>, Refusal> {
+    match result {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(Refusal::Config(error.to_string())),
+    }
+}
+
+fn with_host_variables(shared: &Shared, given: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let host = HOST_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    let mut env: BTreeMap<String, String> = host.collect();
+    env.entry("PATH".to_owned()).or_insert_with(|| DEFAULT_PATH.to_owned());
+    env.extend(shared.config.container_env.iter().cloned());
+    env.extend(given);
+    env
+}
+
+/// The working directory: the spec's, or one of the pod's own.
+///
+/// Differs: upstream's default is the image's, and a directory that is missing is made; on a host that would leave
+/// directories anywhere, so it fails as a program that cannot start.
+fn directory(shared: &Shared, pod: &PodEntry, container: &Container) -> Result<PathBuf, Refusal> {
+    match container.working_dir.as_deref().filter(|directory| !directory.is_empty()) {
+        Some(given) => {
+            let directory = PathBuf::from(given);
+            let message = format!("chdir to cwd ({given:?}) set in config.json failed: no such file or directory");
+            if directory.is_dir() { Ok(directory) } else { Err(Refusal::Program(message)) }
+        }
+        None => {
+            let scratch = shared.scratch(pod.uid.as_str());
+            let made = std::fs::create_dir_all(&scratch);
+            made.map_err(|error| Refusal::Runtime(format!("make {}: {error}", scratch.display())))?;
+            Ok(scratch)
+        }
+    }
+}
+
+/// The host as containers see it through the downward API.
+pub(super) fn host_of(ip: &str, cpus: u64, memory_bytes: u64) -> Host {
+    Host { ip: ip.to_owned(), cpus, memory_bytes }
+}
