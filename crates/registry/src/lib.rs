@@ -8,6 +8,8 @@ pub mod config_map;
 mod errors;
 pub mod event;
 mod fields;
+#[cfg(test)]
+mod fixtures;
 pub mod job;
 mod labels;
 pub mod metadata;

@@ -108,13 +108,10 @@ fn generate_selector(job: &mut Value) {
 /// Prepares an update: the status is `/status`'s, everything else the main resource's. `/status` keeps labels and
 /// annotations of the request, as upstream does.
 pub(crate) fn for_update(new: &mut Value, old: &Value, subresource: Option<&str>) {
-    if subresource == Some("status") {
-        take_from(new, old, "spec");
-        return;
-    }
-    take_from(new, old, "status");
+    let is_status = subresource == Some("status");
+    take_from(new, old, if is_status { "spec" } else { "status" });
     default_labels(new);
     let generation = get(old, "metadata").map_or(0, |metadata| number(metadata, "generation"));
-    let changed = new.get("spec") != old.get("spec");
+    let changed = !is_status && new.get("spec") != old.get("spec");
     child_map(new, "metadata").insert("generation".to_owned(), (generation + i64::from(changed)).into());
 }

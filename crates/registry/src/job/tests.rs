@@ -1,1 +1,7 @@
-//! Tests.
+//! Jobs are defaulted, prepared, refused and shown as upstream does.
+
+mod defaults;
+mod spec;
+mod status;
+mod table;
+mod update;
