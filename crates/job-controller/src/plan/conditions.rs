@@ -70,16 +70,22 @@ fn end(context: &mut Context<'_>, finish: &Finish, plan: &mut Plan) {
     set(context, last, "True", &finish.reason, &finish.message);
     if finish.success {
         context.status.completion_time = Some(context.time());
-        let wanted = context.job.spec.completions;
-        if wanted.is_some_and(|completions| context.status.succeeded.unwrap_or(0) > completions) {
-            let message = "Too many succeeded pods running after completion count reached";
-            plan.event(Severity::Warning, "TooManySucceededPods", message);
-        }
-        plan.event(Severity::Normal, "Completed", "Job completed");
-    } else {
+    }
+    announce_end(context, finish, plan);
+}
+
+fn announce_end(context: &Context<'_>, finish: &Finish, plan: &mut Plan) {
+    if !finish.success {
         let (reason, message) = (finish.reason.clone().into(), finish.message.clone().into());
         plan.events.push(EventNote { severity: Severity::Warning, reason, message });
+        return;
     }
+    let wanted = context.job.spec.completions;
+    if wanted.is_some_and(|completions| context.status.succeeded.unwrap_or(0) > completions) {
+        let message = "Too many succeeded pods running after completion count reached";
+        plan.event(Severity::Warning, "TooManySucceededPods", message);
+    }
+    plan.event(Severity::Normal, "Completed", "Job completed");
 }
 
 /// What keeps the last condition from being written.

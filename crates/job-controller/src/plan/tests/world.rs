@@ -155,8 +155,7 @@ impl World {
         let lists = self.job.status.uncounted_terminated_pods.clone().unwrap_or_default();
         let listed = |list: Option<Vec<String>>| list.unwrap_or_default().iter().any(|other| other == uid.as_str());
         let Some(pod) = self.pods.get(uid) else { return };
-        let indexes = self.job.status.completed_indexes.clone().unwrap_or_default();
-        let by_index = pod.index.is_some_and(|index| indexes::Indexes::parse(&indexes, u32::MAX).contains(index));
+        let by_index = self.job.spec.is_indexed() && pod.phase == Phase::Succeeded;
         let counted = listed(lists.succeeded) || listed(lists.failed);
         if !counted && !by_index && pod.tracked {
             self.ignored.insert(uid.clone());
