@@ -9,15 +9,15 @@ use kubelet::logs::{Logs, ReadOptions};
 use kubelet::runtime::{ContainerId, ContainerSpec, ExitReceiver, ExitStatus, Exited, Runtime};
 
 /// One runtime with its surroundings.
-pub struct Bench {
-    pub runtime: Arc<dyn Runtime>,
-    pub exits: ExitReceiver,
-    pub logs: Arc<Logs>,
-    pub directory: tempfile::TempDir,
+pub(crate) struct Bench {
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) exits: ExitReceiver,
+    pub(crate) logs: Arc<Logs>,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 /// A container that runs a shell script.
-pub fn script(bench: &Bench, name: &str, text: &str) -> ContainerSpec {
+pub(crate) fn script(bench: &Bench, name: &str, text: &str) -> ContainerSpec {
     ContainerSpec {
         id: ContainerId::of_run(name, "c", 0),
         program: "/bin/sh".into(),
@@ -29,12 +29,12 @@ pub fn script(bench: &Bench, name: &str, text: &str) -> ContainerSpec {
 }
 
 /// The next end, which must come soon.
-pub async fn next_exit(bench: &mut Bench) -> Exited {
+pub(crate) async fn next_exit(bench: &mut Bench) -> Exited {
     tokio::time::timeout(Duration::from_secs(20), bench.exits.recv()).await.expect("an end in time").expect("an end")
 }
 
 /// Waits for a state by looking.
-pub async fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
         assert!(begin.elapsed() < Duration::from_secs(20), "waited too long for {what}");
@@ -43,7 +43,7 @@ pub async fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// All of a log, followed to its end.
-pub async fn read_all(logs: &Logs, path: &Path) -> Vec<u8> {
+pub(crate) async fn read_all(logs: &Logs, path: &Path) -> Vec<u8> {
     let mut stream = logs.read(path, ReadOptions { follow: true, ..ReadOptions::default() });
     let mut all = Vec::new();
     while let Some(bytes) = stream.next().await {
@@ -53,7 +53,7 @@ pub async fn read_all(logs: &Logs, path: &Path) -> Vec<u8> {
 }
 
 /// The suite.
-pub async fn suite(make: impl Fn() -> Bench) {
+pub(crate) async fn suite(make: impl Fn() -> Bench) {
     end_is_reported_once_and_after_the_output(make()).await;
     many_at_once_end_each_once(make()).await;
     output_is_byte_exact(make()).await;

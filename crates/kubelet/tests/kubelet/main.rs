@@ -1,0 +1,286 @@
+//! The kubelet as a whole: pods in an API, real processes, statuses back.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod fake_api;
+
+use std::sync::Arc;
+
+use api::logs::LogOptions;
+use clock::SystemClock;
+use fake_api::{FakeApi, wait_for};
+
+use futures::StreamExt;
+use kubelet::logs::Logs;
+use kubelet::runtime::process::{ProcessConfig, ProcessRuntime};
+use kubelet::{Containers, Kubelet, KubeletConfig};
+use serde_json::{Value, json};
+
+struct Node {
+    api: Arc<FakeApi>,
+    kubelet: Kubelet,
+    directory: tempfile::TempDir,
+}
+
+fn node() -> Node {
+    let api = Arc::new(FakeApi::default());
+    let directory = tempfile::tempdir().unwrap();
+    let logs = Arc::new(Logs::default());
+    let config =
+        ProcessConfig { supervisor_program: env!("CARGO_BIN_EXE_pod-supervisor").into(), supervisor_args: Vec::new() };
+    let (runtime, exits) = ProcessRuntime::start(&config, Arc::new(SystemClock), Arc::clone(&logs)).unwrap();
+    let containers = Containers { runtime: Arc::new(runtime), exits, logs };
+    let mut config = KubeletConfig::new("n", directory.path().to_owned());
+    config.image_rules = vec!["mapped=/bin/echo".parse().unwrap()];
+    let kubelet = Kubelet::start(config, api.client(), Arc::new(SystemClock), containers);
+    Node { api, kubelet, directory }
+}
+
+fn shell(policy: &str, script: &str) -> Value {
+    json!({"restartPolicy": policy, "containers": [{"name": "c", "image": "busybox", "command": ["sh", "-c", script]}]})
+}
+
+impl Node {
+    fn phase(&self, name: &str) -> String {
+        let pod = self.api.get("pods", name).unwrap_or_default();
+        pod["status"]["phase"].as_str().unwrap_or("gone").to_owned()
+    }
+
+    async fn reaches(&self, name: &str, phase: &str) {
+        wait_for(&format!("{name} to be {phase}"), || self.phase(name) == phase).await;
+    }
+
+    fn container(&self, name: &str) -> Value {
+        self.api.get("pods", name).unwrap()["status"]["containerStatuses"][0].clone()
+    }
+
+    async fn waits_with(&self, name: &str, reason: &str) -> Value {
+        let waiting = || self.container(name)["state"]["waiting"].clone();
+        wait_for(reason, || waiting()["reason"] == reason).await;
+        waiting()
+    }
+
+    fn log_options(&self, follow: bool) -> LogOptions {
+        LogOptions { follow, ..LogOptions::default() }
+    }
+
+    async fn log(&self, name: &str, options: &LogOptions) -> Result<String, String> {
+        let mut stream = self.kubelet.logs("default", name, options).map_err(|status| status.message)?;
+        let mut all = Vec::new();
+        while let Some(bytes) = stream.next().await {
+            all.extend_from_slice(&bytes.unwrap());
+        }
+        Ok(String::from_utf8(all).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn pod_runs_to_its_end_and_its_log_stays() {
+    let node = node();
+    node.api.add_pod("ok", shell("Never", "echo hello; echo world"));
+    node.reaches("ok", "Succeeded").await;
+    let end = node.container("ok")["state"]["terminated"].clone();
+    assert_eq!((&end["exitCode"], &end["reason"]), (&0.into(), &"Completed".into()));
+    assert_eq!(node.log("ok", &node.log_options(false)).await.unwrap(), "hello\nworld\n");
+    let tail = LogOptions { tail_lines: Some(1), ..LogOptions::default() };
+    assert_eq!(node.log("ok", &tail).await.unwrap(), "world\n");
+    let limited = LogOptions { limit_bytes: Some(3), ..LogOptions::default() };
+    assert_eq!(node.log("ok", &limited).await.unwrap(), "hel");
+    let stamped = LogOptions { timestamps: true, tail_lines: Some(1), ..LogOptions::default() };
+    let line = node.log("ok", &stamped).await.unwrap();
+    assert!(line.ends_with("Z world\n") && line.len() == "2026-01-01T00:00:00.000000000Z world\n".len(), "{line}");
+    let future = LogOptions { since_time: Some("2999-01-01T00:00:00Z".parse().unwrap()), ..LogOptions::default() };
+    assert_eq!(node.log("ok", &future).await.unwrap(), "");
+    node.kubelet.shutdown().await;
+}
+
+#[tokio::test]
+async fn failure_and_signal_show_as_upstream_shows_them() {
+    let node = node();
+    node.api.add_pod("bad", shell("Never", "exit 3"));
+    node.api.add_pod("killed", shell("Never", "kill -9 $$$$"));
+    node.reaches("bad", "Failed").await;
+    node.reaches("killed", "Failed").await;
+    let end = |name: &str| node.container(name)["state"]["terminated"].clone();
+    assert_eq!((&end("bad")["exitCode"], &end("bad")["reason"]), (&3.into(), &"Error".into()));
+    assert_eq!(end("killed")["exitCode"], 137);
+}
+
+#[tokio::test]
+async fn command_that_does_not_exist_is_a_start_error() {
+    let node = node();
+    let spec =
+        json!({"restartPolicy": "Never", "containers": [{"name": "c", "image": "x", "command": ["no-such-program"]}]});
+    node.api.add_pod("missing", spec);
+    node.reaches("missing", "Failed").await;
+    let end = node.container("missing")["state"]["terminated"].clone();
+    assert_eq!((&end["exitCode"], &end["reason"]), (&128.into(), &"StartError".into()));
+    assert_eq!(end["message"], "exec: \"no-such-program\": executable file not found in $PATH");
+}
+
+#[tokio::test]
+async fn image_without_command_waits_unless_it_is_mapped() {
+    let node = node();
+    node.api.add_pod("unmapped", json!({"restartPolicy": "Never", "containers": [{"name": "c", "image": "nginx"}]}));
+    let waiting = node.waits_with("unmapped", "ErrImagePull").await;
+    assert!(waiting["message"].as_str().unwrap().contains("--map-image nginx=PROGRAM"), "{waiting}");
+    let refused = node.log("unmapped", &node.log_options(false)).await.unwrap_err();
+    assert_eq!(refused, "container \"c\" in pod \"unmapped\" is waiting to start: image can't be pulled");
+    let mapped = json!({"restartPolicy": "Never", "containers": [
+        {"name": "c", "image": "mapped:v2", "args": ["$(X)", "$$(X)"], "env": [{"name": "X", "value": "1"}]}]});
+    node.api.add_pod("mapped", mapped);
+    node.reaches("mapped", "Succeeded").await;
+    assert_eq!(node.log("mapped", &node.log_options(false)).await.unwrap(), "1 $(X)\n");
+}
+
+#[tokio::test]
+async fn missing_config_map_holds_the_container_until_it_comes() {
+    let node = node();
+    let mut spec = shell("Never", "echo $A");
+    spec["containers"][0]["env"] = json!([{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "k"}}}]);
+    node.api.add_pod("env", spec);
+    let waiting = node.waits_with("env", "CreateContainerConfigError").await;
+    assert_eq!(waiting["message"], "configmap \"cm\" not found");
+    node.api.add("configmaps", json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm", "namespace": "default"}, "data": {"k": "v"}}));
+    node.reaches("env", "Succeeded").await;
+    assert_eq!(node.log("env", &node.log_options(false)).await.unwrap(), "v\n");
+}
+
+#[tokio::test]
+async fn terminal_phase_is_written_before_the_object_goes() {
+    let node = node();
+    node.api.add_pod("sleeper", shell("Always", "exec sleep 1000"));
+    node.reaches("sleeper", "Running").await;
+    node.api.delete_pod("sleeper", None);
+    wait_for("the pod to go", || node.api.get("pods", "sleeper").is_none()).await;
+    let history = node.api.history("sleeper");
+    assert_eq!(history[history.len() - 3..], ["deleting Running", "deleting Failed", "gone"], "{history:?}");
+    assert_eq!(node.kubelet.running_containers(), 0);
+    wait_for("its files to go", || !node.directory.path().join("pods").read_dir().unwrap().any(|_| true)).await;
+}
+
+#[tokio::test]
+async fn process_that_ignores_term_is_killed_after_the_grace_period() {
+    let node = node();
+    let mut spec = shell("Never", "trap '' TERM; echo ready; while :; do sleep 1000; done");
+    spec["terminationGracePeriodSeconds"] = 1.into();
+    node.api.add_pod("stubborn", spec);
+    node.reaches("stubborn", "Running").await;
+    // The trap must be set before the signal comes.
+    let mut log = node.kubelet.logs("default", "stubborn", &node.log_options(true)).unwrap();
+    assert_eq!(log.next().await.unwrap().unwrap(), "ready\n");
+    let begin = std::time::Instant::now();
+    node.api.delete_pod("stubborn", None);
+    wait_for("the pod to go", || node.api.get("pods", "stubborn").is_none()).await;
+    assert!(begin.elapsed() >= std::time::Duration::from_millis(900), "{:?}", begin.elapsed());
+    assert!(log.next().await.is_none());
+}
+
+#[tokio::test]
+async fn forced_delete_kills_at_once() {
+    let node = node();
+    node.api.add_pod("forced", shell("Never", "trap '' TERM; while :; do sleep 1000; done"));
+    node.reaches("forced", "Running").await;
+    node.api.delete_pod("forced", Some(0));
+    wait_for("nothing to run", || node.kubelet.running_containers() == 0).await;
+    let status = node.kubelet.logs("default", "forced", &node.log_options(false)).err();
+    wait_for("the pod to be forgotten", || node.kubelet.logs("default", "forced", &LogOptions::default()).is_err())
+        .await;
+    drop(status);
+}
+
+#[tokio::test]
+async fn failed_container_restarts_and_keeps_its_previous_log() {
+    let node = node();
+    node.api.add_pod(
+        "again",
+        shell("OnFailure", "if [ -e done ]; then echo second; exec sleep 1000; fi; touch done; echo first; exit 1"),
+    );
+    wait_for("the second run", || {
+        let container = node.container("again");
+        container["restartCount"] == 1 && container["state"]["running"].is_object()
+    })
+    .await;
+    let container = node.container("again");
+    assert_eq!(container["lastState"]["terminated"]["exitCode"], 1);
+    let previous = LogOptions { previous: true, ..LogOptions::default() };
+    assert_eq!(node.log("again", &previous).await.unwrap(), "first\n");
+    let mut stream = node.kubelet.logs("default", "again", &node.log_options(true)).unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap(), "second\n");
+    node.kubelet.shutdown().await;
+}
+
+#[tokio::test]
+async fn log_refusals_are_upstreams() {
+    let node = node();
+    let spec = json!({"restartPolicy": "Never", "containers": [
+        {"name": "a", "image": "x", "command": ["sleep", "1000"]}, {"name": "b", "image": "x", "command": ["sleep", "1000"]}]});
+    node.api.add_pod("two", spec);
+    node.reaches("two", "Running").await;
+    let of = |container: Option<&str>, previous| LogOptions {
+        container: container.map(str::to_owned),
+        previous,
+        ..LogOptions::default()
+    };
+    let cases = [
+        (of(None, false), "a container name must be specified for pod two, choose one of: [a b]"),
+        (of(Some("z"), false), "container z is not valid for pod two"),
+        (of(Some("a"), true), "previous terminated container \"a\" in pod \"two\" not found"),
+    ];
+    for (options, message) in cases {
+        assert_eq!(node.log("two", &options).await.unwrap_err(), message);
+    }
+    assert_eq!(node.log("none", &of(None, false)).await.unwrap_err(), "pods \"none\" not found");
+    node.kubelet.shutdown().await;
+}
+
+#[tokio::test]
+async fn events_tell_the_story() {
+    let node = node();
+    let mut spec = shell("Never", "true");
+    spec["containers"][0]["tty"] = true.into();
+    node.api.add_pod("told", spec);
+    node.reaches("told", "Succeeded").await;
+    let told = || -> Vec<(String, String)> {
+        let text = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
+        node.api.all("events").iter().map(|event| (text(event, "reason"), text(event, "message"))).collect()
+    };
+    wait_for("four events", || told().len() >= 4).await;
+    let pair = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
+    for expected in [
+        pair("NotHonoured", "A local process cannot honour these fields: spec.containers[0].tty"),
+        pair("Pulled", "Container image \"busybox\" already present on machine and can be accessed by the pod"),
+        pair("Created", "Container created"),
+        pair("Started", "Container started"),
+    ] {
+        assert!(told().contains(&expected), "{:?}", told());
+    }
+    let node_object = node.api.get("nodes", "n").unwrap();
+    assert_eq!(node_object["status"]["conditions"][0]["type"], "Ready");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_pods_end_each_once() {
+    let node = node();
+    for number in 0..200 {
+        node.api.add_pod(&format!("many-{number}"), shell("Never", &format!("exit {}", number % 2)));
+    }
+    wait_for("all to end", || {
+        node.api.all("pods").iter().all(|pod| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")))
+    })
+    .await;
+    for number in 0..200 {
+        assert_eq!(node.phase(&format!("many-{number}")), if number % 2 == 0 { "Succeeded" } else { "Failed" });
+    }
+    assert_eq!(node.kubelet.running_containers(), 0);
+    node.kubelet.shutdown().await;
+}
+
+#[tokio::test]
+async fn shutdown_leaves_no_container() {
+    let node = node();
+    node.api.add_pod("long", shell("Always", "exec sleep 1000"));
+    node.reaches("long", "Running").await;
+    assert_eq!(node.kubelet.running_containers(), 1);
+    node.kubelet.shutdown().await;
+    wait_for("nothing to run", || node.kubelet.running_containers() == 0).await;
+}
