@@ -15,7 +15,13 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 /// By default Jobs run on a local server that starts by itself and stops when idle; their pods are processes on this
 /// machine, run as you, without isolation. A real cluster is used only with --context, --kubeconfig or --server.
 #[derive(Debug, Parser)]
-#[command(name = "kubectl-job", bin_name = "kubectl job", version, disable_help_subcommand = true, max_term_width = 120)]
+#[command(
+    name = "kubectl-job",
+    bin_name = "kubectl job",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 120
+)]
 #[command(subcommand_required = true, arg_required_else_help = true, propagate_version = true)]
 pub(crate) struct Cli {
     /// Which server, as whom.
@@ -125,7 +131,8 @@ mod tests {
 
     #[test]
     fn verbosity_is_written_as_kubectl_writes_it() {
-        let level = |argument| Cli::try_parse_from(["kubectl-job", "get", argument]).expect("it is right").talk.verbosity;
+        let level =
+            |argument| Cli::try_parse_from(["kubectl-job", "get", argument]).expect("it is right").talk.verbosity;
         assert_eq!((level("-v=6"), level("--v=8"), level("-v")), (Some(6), Some(8), Some(4)));
     }
 

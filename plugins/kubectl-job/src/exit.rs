@@ -9,28 +9,48 @@ use api::{Reason, Status};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Code {
     /// The Job completed, or the command did what it was asked.
-    Success = 0,
+    Success,
     /// The Job failed; for other verbs, any error, as with kubectl.
-    Failure = 1,
+    Failure,
+    /// The exit code of a container, asked for with `--exit-code-from=container`.
+    Container(u8),
     /// The command line or the manifest is wrong.
-    Usage = 2,
+    Usage,
     /// The server or this tool failed.
-    Server = 3,
+    Server,
     /// The Job does not exist, or went away before it finished.
-    Gone = 4,
+    Gone,
     /// The Job cannot go on by itself.
-    Stuck = 5,
+    Stuck,
     /// `--timeout` elapsed.
-    Timeout = 124,
+    Timeout,
     /// SIGINT.
-    Interrupted = 130,
+    Interrupted,
     /// SIGTERM.
-    Terminated = 143,
+    Terminated,
+}
+
+impl Code {
+    /// The number that the process ends with.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Failure => 1,
+            Self::Container(code) => code,
+            Self::Usage => 2,
+            Self::Server => 3,
+            Self::Gone => 4,
+            Self::Stuck => 5,
+            Self::Timeout => 124,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
 }
 
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
-        Self::from(code as u8)
+        Self::from(code.number())
     }
 }
 
@@ -97,7 +117,7 @@ pub(crate) fn explain(error: &anyhow::Error, family: Family) -> (Code, String) {
     match error.chain().find_map(|cause| cause.downcast_ref::<client::Error>()) {
         Some(client::Error::Status(status)) => (status_code(status, family), status_text(status, context.as_deref())),
         Some(client::Error::Config(text)) => (Code::Server, format!("error: {text}")),
-        Some(other) => (Code::Server, format!("Unable to connect to the server: {}", innermost(other))),
+        Some(other) => (Code::Server, format!("Unable to connect to the server: {}", reached(other))),
         None => (Code::Failure, format!("error: {error:#}")),
     }
 }
@@ -110,13 +130,9 @@ fn context_of(error: &anyhow::Error) -> Option<String> {
     (!is_client && own.as_deref() != Some(first.as_str())).then_some(first)
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
-    let (mut text, mut next) = (error.to_string(), error.source());
-    while let Some(cause) = next {
-        text = cause.to_string();
-        next = cause.source();
-    }
-    text
+/// What the transport says, which names the address and, where one was read, the file.
+fn reached(error: &client::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn status_code(status: &Status, family: Family) -> Code {

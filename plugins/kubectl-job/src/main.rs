@@ -1,9 +1,34 @@
-//! `kubectl job`: verbs and views for people.
+//! `kubectl job`: runs and tests Kubernetes Jobs without a cluster.
+//!
+//! Verbs and views for people; speaks only the public API, whether its server lives in this process, in the background
+//! or in a real cluster.
+
+mod app;
+mod cli;
+mod cluster_mock;
 mod duration;
+mod embedded;
 mod exit;
+mod follow;
+mod job;
 mod jsonpath;
 mod manifest;
+mod objects;
 mod output;
 mod screen;
+mod server;
+mod target;
+mod verbs;
 mod view;
-fn main() {}
+
+use std::process::ExitCode;
+
+use cluster_mock as cluster;
+
+fn main() -> ExitCode {
+    // The supervisor is started with every server and owns its pods: no argument parsing, no runtime, no threads.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == embedded::SUPERVISOR) {
+        return cluster::supervisor_main();
+    }
+    app::main()
+}

@@ -10,7 +10,7 @@ use anstream::ColorChoice;
 use owo_colors::{AnsiColors, DynColors, OwoColorize as _};
 
 /// What the terminal can do, as told by flags, environment and the terminal itself.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Screen {
     /// No symbols beyond ASCII.
     pub(crate) ascii: bool,
@@ -18,6 +18,8 @@ pub(crate) struct Screen {
     pub(crate) live: bool,
     /// Standard output is a terminal.
     pub(crate) stdout_is_terminal: bool,
+    /// Standard output shows colours.
+    pub(crate) stdout_colour: bool,
     /// Say only what went wrong.
     pub(crate) quiet: bool,
 }
@@ -48,6 +50,11 @@ const STREAM_COLOURS: [AnsiColors; 6] = [
 ];
 
 impl Screen {
+    /// No terminal at all.
+    #[cfg(test)]
+    pub(crate) const PLAIN: Self =
+        Self { ascii: false, live: false, stdout_is_terminal: false, stdout_colour: false, quiet: false };
+
     /// The screen of this process. Colours are decided once, here, for all writers.
     pub(crate) fn detect(colour: ColorChoice, ascii: bool, quiet: bool) -> Self {
         if colour != ColorChoice::Auto {
@@ -60,7 +67,9 @@ impl Screen {
             .find(|value| !value.is_empty())
             .is_none_or(|value| value.to_ascii_lowercase().replace('-', "").contains("utf8"));
         let live = std::io::stderr().is_terminal() && !dumb;
-        Self { ascii: ascii || !utf8, live, stdout_is_terminal: std::io::stdout().is_terminal(), quiet }
+        let stdout = std::io::stdout();
+        let stdout_colour = anstream::AutoStream::choice(&stdout) != ColorChoice::Never;
+        Self { ascii: ascii || !utf8, live, stdout_is_terminal: stdout.is_terminal(), stdout_colour, quiet }
     }
 
     /// Writes one line of talk. A closed standard error is no reason to stop.

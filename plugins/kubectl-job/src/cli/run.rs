@@ -8,7 +8,9 @@ use crate::duration::Span;
 
 /// `run [NAME] (--image IMAGE | -f FILE) [-- COMMAND...]`.
 #[derive(Debug, Args)]
-#[command(override_usage = "kubectl job run [NAME] --image IMAGE [FLAGS] -- COMMAND...\n       kubectl job run -f FILE [FLAGS]")]
+#[command(
+    override_usage = "kubectl job run [NAME] --image IMAGE [FLAGS] -- COMMAND...\n       kubectl job run -f FILE [FLAGS]"
+)]
 pub(crate) struct RunArgs {
     /// Name of the Job; without one, a name is made from the image
     pub(crate) name: Option<String>,
@@ -142,6 +144,13 @@ pub(crate) struct ImageFlags {
     /// File with one NAME=PROGRAM per line
     #[arg(long = "map-images", value_name = "FILE")]
     pub(crate) map_images: Option<PathBuf>,
+}
+
+impl ImageFlags {
+    /// Whether no rule was given.
+    pub(crate) fn is_none(&self) -> bool {
+        self.map_image.is_empty() && self.map_images.is_none()
+    }
 }
 
 /// `--dry-run`.

@@ -1,0 +1,111 @@
+//! From arguments to exit code: reads the command line, sets up talk and logging, runs the verb, explains its error.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Verb};
+use crate::exit::{self, Code, Failure, Family};
+use crate::output;
+use crate::screen::Screen;
+use crate::verbs::{self, Setting};
+
+/// Runs the program.
+pub(crate) fn main() -> ExitCode {
+    // clap ends the process itself for help (0) and for what cannot be read (2).
+    let cli = Cli::parse();
+    let screen = Screen::detect(cli.talk.colour(), cli.talk.ascii, cli.talk.quiet);
+    log(cli.talk.verbosity, matches!(cli.verb, Verb::Serve(_)));
+    let family = if matches!(cli.verb, Verb::Run(_) | Verb::Wait(_)) { Family::Outcome } else { Family::Plain };
+    let setting = Setting { connection: cli.connection, screen };
+    match dispatch(&setting, cli.verb) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            let (code, text) = exit::explain(&error, family);
+            screen.say(text);
+            code.into()
+        }
+    }
+}
+
+fn dispatch(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
+    match verb {
+        Verb::Version => version(),
+        Verb::Completion { shell } => completion(shell),
+        Verb::Help { topic } => help(&topic),
+        Verb::Env(args) => verbs::serve::env(setting, &args),
+        verb => {
+            // Servers work on all cores; a command that only talks to one starts faster without further threads.
+            let mut builder = match &verb {
+                Verb::Serve(_) | Verb::Server(_) => tokio::runtime::Builder::new_multi_thread(),
+                Verb::Run(args) if args.place.ephemeral || std::env::var_os("CI").is_some() => {
+                    tokio::runtime::Builder::new_multi_thread()
+                }
+                _ => tokio::runtime::Builder::new_current_thread(),
+            };
+            let runtime = builder.enable_all().build()?;
+            let result = runtime.block_on(talk_to_server(setting, verb));
+            // Reads of standard input and look-ups that still hang are nobody's business any more.
+            runtime.shutdown_background();
+            result
+        }
+    }
+}
+
+async fn talk_to_server(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
+    match verb {
+        Verb::Run(args) => verbs::run::run(setting, *args).await,
+        Verb::Get(args) => verbs::get::run(setting, args).await,
+        Verb::Describe(args) => verbs::describe::run(setting, args).await,
+        Verb::Logs(args) => verbs::logs::run(setting, args).await,
+        Verb::Wait(args) => verbs::wait::run(setting, args).await,
+        Verb::Delete(args) => verbs::delete::run(setting, args).await,
+        Verb::Server(verb) => verbs::serve::run(setting, verb).await,
+        Verb::Serve(args) => verbs::serve::daemon(setting, &args).await,
+        Verb::Env(_) | Verb::Version | Verb::Completion { .. } | Verb::Help { .. } => Ok(Code::Success),
+    }
+}
+
+/// Logs to standard error when asked to; the server logs what matters into its file.
+fn log(verbosity: Option<u8>, is_server: bool) {
+    let level = match (verbosity, is_server) {
+        (None, false) => return,
+        (None, true) | (Some(0..=3), _) => "info",
+        (Some(4..=7), _) => "debug",
+        (Some(8..), _) => "trace",
+    };
+    // Libraries print request headers, with the token, at their finest levels: these stay off at any verbosity.
+    let filter = EnvFilter::new(format!(
+        "{level},hyper=info,hyper_util=info,kube=info,kube_client=info,h2=info,rustls=info,tower=info"
+    ));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+}
+
+fn version() -> anyhow::Result<Code> {
+    output::put(&format!("kubectl-job {}\nserves Kubernetes v1.36\n", env!("CARGO_PKG_VERSION")))?;
+    Ok(Code::Success)
+}
+
+fn completion(shell: clap_complete::Shell) -> anyhow::Result<Code> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "kubectl-job", &mut script);
+    output::put(&String::from_utf8_lossy(&script))?;
+    Ok(Code::Success)
+}
+
+fn help(topic: &[String]) -> anyhow::Result<Code> {
+    if matches!(topic, [topic] if topic == "exit-codes") {
+        output::put(exit::TABLE)?;
+        return Ok(Code::Success);
+    }
+    let mut command = Cli::command();
+    command.build();
+    let mut found = &mut command;
+    for word in topic {
+        let unknown = || Failure::usage(format!("error: no verb or topic {word:?}; topics: exit-codes"));
+        found = found.find_subcommand_mut(word).ok_or_else(unknown)?;
+    }
+    output::put(&found.render_long_help().to_string())?;
+    Ok(Code::Success)
+}

@@ -1,0 +1,96 @@
+//! The cluster inside this process: what it is made of, and the only place of the plugin that names it.
+
+use std::ffi::OsString;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cluster;
+use anyhow::Context as _;
+use clock::{SystemClock, SystemEntropy};
+
+pub(crate) use crate::cluster::{Cluster, Endpoint};
+
+use crate::cli::run::ImageFlags;
+use crate::exit::Failure;
+
+/// The hidden subcommand that owns pod processes.
+pub(crate) const SUPERVISOR: &str = "__pod-supervisor";
+
+/// Starts a cluster whose pods are processes of this machine, and keeps their output below `data`.
+///
+/// # Errors
+/// Wrong image rules; a cluster that cannot start.
+pub(crate) async fn start(data: PathBuf, images: &ImageFlags) -> anyhow::Result<Cluster> {
+    let program = std::env::current_exe().context("find this program")?;
+    let config = cluster::Config {
+        state_dir: data,
+        supervisor: cluster::SupervisorCommand { program, args: vec![OsString::from(SUPERVISOR)] },
+        image_map: rules(images)?,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy::default()),
+        node_name: "local".to_owned(),
+    };
+    Cluster::start(config).await.context("start the cluster")
+}
+
+/// Opens the cluster's API on a socket.
+///
+/// # Errors
+/// When certificates or the socket cannot be made to work.
+pub(crate) async fn serve_https(cluster: &Cluster, listener: TcpListener) -> anyhow::Result<Endpoint> {
+    cluster.serve_https(listener).await.context("serve HTTPS")
+}
+
+/// The image rules of flags and file, each `NAME=PROGRAM`.
+///
+/// # Errors
+/// A file that cannot be read; a line or flag of another shape.
+pub(crate) fn rules(images: &ImageFlags) -> Result<Vec<(String, String)>, Failure> {
+    let mut rules = Vec::new();
+    for rule in &images.map_image {
+        rules.push(parse_rule(rule).ok_or_else(|| wrong("--map-image", rule))?);
+    }
+    let Some(path) = &images.map_images else { return Ok(rules) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("error: read {}: {error}", path.display())))?;
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let place = || format!("{}:{}", path.display(), number + 1);
+        rules.push(parse_rule(line).ok_or_else(|| wrong(&place(), line))?);
+    }
+    Ok(rules)
+}
+
+fn parse_rule(rule: &str) -> Option<(String, String)> {
+    let (name, program) = rule.split_once('=')?;
+    let (name, program) = (name.trim(), program.trim());
+    (!name.is_empty() && !program.is_empty()).then(|| (name.to_owned(), program.to_owned()))
+}
+
+fn wrong(place: &str, rule: &str) -> Failure {
+    Failure::usage(format!(
+        "error: {place}: {rule:?} is no image rule: write NAME=PROGRAM, such as app:1.4=./target/debug/app"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_come_from_flags_and_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("images");
+        std::fs::write(&file, "# ours\n\n app:1.4 = /bin/app \n").expect("a file");
+        let images = ImageFlags { map_image: vec!["busybox=sh".to_owned()], map_images: Some(file.clone()) };
+        let pair = |name: &str, program: &str| (name.to_owned(), program.to_owned());
+        assert_eq!(rules(&images).expect("they are right"), [pair("busybox", "sh"), pair("app:1.4", "/bin/app")]);
+        std::fs::write(&file, "app\n").expect("a file");
+        let refusal = rules(&images).expect_err("it is wrong").message;
+        assert!(refusal.contains("images:1: \"app\" is no image rule"), "{refusal}");
+    }
+}

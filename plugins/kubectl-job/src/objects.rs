@@ -1,0 +1,155 @@
+//! Sending objects of manifests: which URL each kind has, and creating them in order.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use api::request::FieldValidation;
+use api::{Body, Gvr, Object, Options, Request, Verb};
+use client::Client;
+use serde_json::Value;
+
+use crate::exit::Failure;
+use crate::manifest::Document;
+use crate::screen::Screen;
+
+/// Kinds that manifests of Jobs come with: group, version, kind, plural, whether it lives in a namespace.
+const KINDS: [(&str, &str, &str, &str, bool); 26] = [
+    ("batch", "v1", "Job", "jobs", true),
+    ("batch", "v1", "CronJob", "cronjobs", true),
+    ("", "v1", "ConfigMap", "configmaps", true),
+    ("", "v1", "Secret", "secrets", true),
+    ("", "v1", "ServiceAccount", "serviceaccounts", true),
+    ("", "v1", "Namespace", "namespaces", false),
+    ("", "v1", "Pod", "pods", true),
+    ("", "v1", "Event", "events", true),
+    ("", "v1", "Node", "nodes", false),
+    ("", "v1", "Service", "services", true),
+    ("", "v1", "ReplicationController", "replicationcontrollers", true),
+    ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true),
+    ("", "v1", "PersistentVolume", "persistentvolumes", false),
+    ("", "v1", "LimitRange", "limitranges", true),
+    ("", "v1", "ResourceQuota", "resourcequotas", true),
+    ("", "v1", "Endpoints", "endpoints", true),
+    ("", "v1", "PodTemplate", "podtemplates", true),
+    ("apps", "v1", "Deployment", "deployments", true),
+    ("apps", "v1", "StatefulSet", "statefulsets", true),
+    ("apps", "v1", "DaemonSet", "daemonsets", true),
+    ("rbac.authorization.k8s.io", "v1", "Role", "roles", true),
+    ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true),
+    ("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false),
+    ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false),
+    ("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true),
+    ("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", false),
+];
+
+/// Where an object of a manifest goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// Its resource.
+    pub(crate) resource: Gvr,
+    /// Its namespace, for kinds that live in one.
+    pub(crate) namespace: Option<String>,
+}
+
+/// Whether the object is a Job.
+pub(crate) fn is_job(value: &Value) -> bool {
+    value["kind"] == "Job" && value["apiVersion"] == "batch/v1"
+}
+
+/// Finds where an object goes. `forced` is the namespace given as a flag.
+///
+/// # Errors
+/// Kinds that nobody here knows; a namespace other than the one forced.
+pub(crate) fn address(document: &Document, default: &str, forced: Option<&str>) -> Result<Address, Failure> {
+    let text = |pointer: &str| document.value.pointer(pointer).and_then(Value::as_str);
+    let (api_version, kind) = (text("/apiVersion").unwrap_or_default(), text("/kind").unwrap_or_default());
+    let (group, version) = api::key::split_api_version(api_version);
+    let known = KINDS.iter().find(|known| (known.0, known.1, known.2) == (group, version, kind));
+    let Some(&(group, version, _, plural, namespaced)) = known else {
+        let file = document.source.file().unwrap_or_default();
+        return Err(Failure::usage(format!(
+            "error: resource mapping not found in \"{file}\": no matches for kind \"{kind}\" in version \"{api_version}\""
+        )));
+    };
+    let resource = Gvr::known(group, version, plural);
+    if !namespaced {
+        return Ok(Address { resource, namespace: None });
+    }
+    let own = text("/metadata/namespace").filter(|namespace| !namespace.is_empty());
+    if let (Some(own), Some(forced)) = (own, forced)
+        && own != forced
+    {
+        return Err(Failure::usage(format!(
+            "error: the namespace from the provided object \"{own}\" does not match the namespace \"{forced}\". You must pass '--namespace={own}' to perform this operation."
+        )));
+    }
+    Ok(Address { resource, namespace: Some(own.unwrap_or(default).to_owned()) })
+}
+
+/// Creates one object with every field checked, and passes the server's warnings on.
+///
+/// # Errors
+/// The server's refusal, with the file in front of it.
+pub(crate) async fn create(
+    client: &Client,
+    document: &Document,
+    address: &Address,
+    dry_run: bool,
+    screen: Screen,
+) -> anyhow::Result<Arc<Object>> {
+    let options = Options {
+        dry_run,
+        field_manager: Some("kubectl-job".to_owned()),
+        field_validation: FieldValidation::Strict,
+        ..Options::default()
+    };
+    let mut value = document.value.clone();
+    if let Some(namespace) = &address.namespace {
+        value["metadata"]["namespace"] = namespace.clone().into();
+    }
+    let request = Request::new(Verb::Create, address.resource.clone(), address.namespace.as_deref(), None)
+        .options(options)
+        .body(Body::Object(value));
+    let sent = client.call(request).await;
+    let reply = match document.source.file() {
+        Some(file) => sent.with_context(|| format!("error when creating \"{file}\""))?,
+        None => sent?,
+    };
+    reply.warnings.iter().for_each(|warning| screen.warn(warning));
+    reply.into_object().context("the server answered a create with no object")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(text: &str) -> Document {
+        crate::manifest::parse("x.yaml", text).expect("YAML").remove(0)
+    }
+
+    #[test]
+    fn objects_go_to_their_own_namespace_or_the_default() {
+        let job = document("apiVersion: batch/v1\nkind: Job\n");
+        let place = address(&job, "team", None).expect("it is known");
+        assert_eq!(place, Address { resource: api::resource::JOBS, namespace: Some("team".to_owned()) });
+        let namespace = document("apiVersion: v1\nkind: Namespace\n");
+        assert_eq!(address(&namespace, "team", None).expect("it is known").namespace, None);
+    }
+
+    #[test]
+    fn a_namespace_given_twice_must_agree() {
+        let job = document("apiVersion: batch/v1\nkind: Job\nmetadata: {namespace: a}\n");
+        let refusal = address(&job, "b", Some("b")).expect_err("they differ").message;
+        assert!(refusal.contains("the provided object \"a\" does not match the namespace \"b\""), "{refusal}");
+        assert_eq!(address(&job, "b", None).expect("no flag").namespace.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn unknown_kinds_are_refused_in_kubectls_words() {
+        let refusal = address(&document("apiVersion: x/v1\nkind: Widget\n"), "d", None).expect_err("unknown").message;
+        assert_eq!(
+            refusal,
+            "error: resource mapping not found in \"x.yaml\": no matches for kind \"Widget\" in version \"x/v1\""
+        );
+    }
+}

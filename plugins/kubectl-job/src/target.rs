@@ -1,0 +1,206 @@
+//! Where commands go: the local server, one inside this command, or a real cluster.
+//!
+//! A real cluster is used only when a flag names it. The user's own kubeconfig is neither read nor written without.
+
+use anyhow::Context as _;
+use client::{Client, ConnectOptions};
+
+use crate::cli::connection::Connection;
+use crate::cli::run::PlaceFlags;
+use crate::cli::verbs::ServeArgs;
+use crate::embedded;
+use crate::exit::Failure;
+use crate::screen::{Screen, Tone};
+use crate::server::start::{self, Found};
+use crate::server::state::StateDir;
+
+/// An API to talk to.
+pub(crate) struct Target {
+    /// The way there.
+    pub(crate) client: Client,
+    /// The namespace that commands mean when they name none.
+    pub(crate) namespace: String,
+    /// What is there.
+    pub(crate) place: Place,
+}
+
+/// What is behind a target.
+pub(crate) enum Place {
+    /// The background server of this user.
+    Local,
+    /// A cluster inside this command, and the folder that goes with it.
+    Ephemeral(Box<Ephemeral>),
+    /// A real cluster, by what names it.
+    Remote(String),
+}
+
+/// A cluster that ends with this command.
+pub(crate) struct Ephemeral {
+    cluster: embedded::Cluster,
+    folder: tempfile::TempDir,
+}
+
+impl Target {
+    /// Whether pods are processes of this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        !matches!(self.place, Place::Remote(_))
+    }
+
+    /// Whether everything ends with this command.
+    pub(crate) fn is_ephemeral(&self) -> bool {
+        matches!(self.place, Place::Ephemeral(_))
+    }
+
+    /// The target in a word or two.
+    pub(crate) fn name(&self) -> &str {
+        match &self.place {
+            Place::Local => "local",
+            Place::Ephemeral(_) => "local, ephemeral",
+            Place::Remote(name) => name,
+        }
+    }
+
+    /// Tells where commands go, since they start processes there.
+    pub(crate) fn introduce(&self, screen: Screen) {
+        let what = match &self.place {
+            Place::Local => "local (in-memory server, pods are processes on this machine)".to_owned(),
+            Place::Ephemeral(_) => "local, for this command only (pods are processes on this machine)".to_owned(),
+            Place::Remote(name) => format!("cluster {name}"),
+        };
+        let line = format!("{} {what} {} ns {}", screen.arrow(), screen.dot(), self.namespace);
+        screen.note(screen.tone(Tone::Faint, &line));
+    }
+
+    /// Lets go of the target; a cluster inside this command ends here, with all its pods.
+    pub(crate) async fn close(self) {
+        if let Place::Ephemeral(ephemeral) = self.place {
+            drop(self.client);
+            ephemeral.cluster.shutdown().await;
+            drop(ephemeral.folder);
+        }
+    }
+}
+
+/// Opens the target of a verb that looks at Jobs or changes them.
+///
+/// # Errors
+/// When there is no way there.
+pub(crate) async fn open(connection: &Connection, screen: Screen) -> anyhow::Result<Target> {
+    if let Some(flag) = connection.stray_flag() {
+        let why = "the local server needs no credentials; name a cluster with --context, --kubeconfig or --server";
+        return Err(Failure::usage(format!("error: {flag} is for real clusters: {why}")).into());
+    }
+    if connection.is_remote() {
+        return remote(connection).await;
+    }
+    local(connection, &ServeArgs::default(), screen).await
+}
+
+/// Opens the target of `run`, which may also live inside the command.
+///
+/// # Errors
+/// When there is no way there.
+pub(crate) async fn open_for_run(
+    connection: &Connection,
+    place: &PlaceFlags,
+    detach: bool,
+    screen: Screen,
+) -> anyhow::Result<Target> {
+    if connection.is_remote() {
+        let images = &place.images;
+        if place.ephemeral || !images.map_image.is_empty() || images.map_images.is_some() {
+            let text =
+                "error: --ephemeral, --map-image and --map-images are for the local server, not for a real cluster";
+            return Err(Failure::usage(text).into());
+        }
+        return open(connection, screen).await;
+    }
+    if place.ephemeral && detach {
+        let text = "error: --detach leaves the Job behind and --ephemeral leaves nothing: take one of them";
+        return Err(Failure::usage(text).into());
+    }
+    if place.ephemeral || (!detach && is_ci() && !server_runs(connection)) {
+        return ephemeral(connection, place).await;
+    }
+    if connection.stray_flag().is_some() {
+        return open(connection, screen).await;
+    }
+    let options = ServeArgs { images: place.images.clone(), ..ServeArgs::default() };
+    local(connection, &options, screen).await
+}
+
+/// CI systems set `CI=true`: nothing should be left behind there.
+fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true" || value == "1")
+}
+
+/// A server that somebody started on purpose is used even in CI.
+fn server_runs(connection: &Connection) -> bool {
+    StateDir::open(connection.state_dir.as_deref())
+        .is_ok_and(|state| start::running(&state).is_ok_and(|info| info.is_some()))
+}
+
+async fn ephemeral(connection: &Connection, place: &PlaceFlags) -> anyhow::Result<Target> {
+    let folder = tempfile::Builder::new().prefix("kubectl-job.").tempdir().context("make a temporary folder")?;
+    let cluster = embedded::start(folder.path().to_owned(), &place.images).await?;
+    let namespace = connection.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let client = cluster.client();
+    Ok(Target { client, namespace, place: Place::Ephemeral(Box::new(Ephemeral { cluster, folder })) })
+}
+
+async fn local(connection: &Connection, options: &ServeArgs, screen: Screen) -> anyhow::Result<Target> {
+    let state = StateDir::open(connection.state_dir.as_deref())?;
+    let (info, found) = start::ensure(&state, options, screen)?;
+    if found == Found::Running && !options.images.is_none() {
+        let images: Vec<String> =
+            start::arguments(options).into_iter().filter(|flag| flag.contains("map-image")).collect();
+        if images.iter().any(|flag| !info.options.contains(flag)) {
+            let text = "the local server runs already and knows other image rules: stop it first (kubectl job server stop), or add --ephemeral";
+            return Err(Failure::usage(format!("error: {text}")).into());
+        }
+    }
+    let route = ConnectOptions {
+        kubeconfig: Some(state.kubeconfig()),
+        namespace: connection.namespace.clone(),
+        ..ConnectOptions::default()
+    };
+    let (client, namespace) = Client::connect(route).await?;
+    Ok(Target { client, namespace, place: Place::Local })
+}
+
+async fn remote(connection: &Connection) -> anyhow::Result<Target> {
+    if connection.impersonate_uid.is_some() {
+        return Err(Failure::usage("error: --as-uid is not supported").into());
+    }
+    let name = connection
+        .context
+        .clone()
+        .or_else(|| connection.server.clone())
+        .or_else(|| connection.kubeconfig.as_ref().map(|path| path.display().to_string()))
+        .unwrap_or_default();
+    let (client, namespace) = Client::connect(connect_options(connection)).await?;
+    Ok(Target { client, namespace, place: Place::Remote(name) })
+}
+
+fn connect_options(connection: &Connection) -> ConnectOptions {
+    let given = connection.clone();
+    ConnectOptions {
+        kubeconfig: given.kubeconfig,
+        // A bare server address comes with its own credentials, as with kubectl; only a context needs a file.
+        default_kubeconfig: false,
+        context: given.context,
+        cluster: given.cluster,
+        user: given.user,
+        server: given.server,
+        token: given.token,
+        certificate_authority: given.certificate_authority,
+        client_certificate: given.client_certificate,
+        client_key: given.client_key,
+        insecure_skip_tls_verify: given.insecure_skip_tls_verify,
+        tls_server_name: given.tls_server_name,
+        request_timeout: given.request_timeout.map(|span| span.0.unsigned_abs()).filter(|span| !span.is_zero()),
+        as_user: given.impersonate,
+        as_groups: given.impersonate_groups,
+        namespace: given.namespace,
+    }
+}

@@ -1,0 +1,22 @@
+//! What each verb does. The command line is [`crate::cli`]'s, screens are [`crate::view`]'s; this connects them through
+//! the public API.
+
+pub(crate) mod delete;
+pub(crate) mod describe;
+pub(crate) mod get;
+pub(crate) mod logs;
+pub(crate) mod run;
+pub(crate) mod select;
+pub(crate) mod serve;
+pub(crate) mod wait;
+
+use crate::cli::connection::Connection;
+use crate::screen::Screen;
+
+/// What every verb is given.
+pub(crate) struct Setting {
+    /// Where to go.
+    pub(crate) connection: Connection,
+    /// How to talk.
+    pub(crate) screen: Screen,
+}

@@ -1,0 +1,274 @@
+//! `run`: creates what the flags or the manifest say, follows the Job, and ends with its result.
+
+mod conclude;
+mod interrupt;
+
+use std::io::Read as _;
+
+use anyhow::Context as _;
+use api::k8s::api::batch::v1::Job;
+use api::k8s::apimachinery::pkg::apis::meta::v1::DeleteOptions;
+use api::logs::LogOptions;
+use api::resource::JOBS;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::Setting;
+use crate::cli::run::{DryRun, RunArgs};
+use crate::exit::{Code, Failure};
+use crate::follow::printer::Printer;
+use crate::follow::{Follower, Interrupts, Manner, progress};
+use crate::manifest::{self, Document, Source};
+use crate::output::{self, Format};
+use crate::target::{self, Target};
+use crate::view::{facts, fidelity};
+use crate::{job, objects};
+
+/// How long an obstacle may last where nobody else can remove it: in a cluster that lives inside this command.
+const EPHEMERAL_PATIENCE: SignedDuration = SignedDuration::from_secs(3);
+
+/// Runs the verb.
+///
+/// # Errors
+/// Wrong flags or manifests, refusals of the server.
+pub(crate) async fn run(setting: &Setting, args: RunArgs) -> anyhow::Result<Code> {
+    let format = checked_format(&args)?;
+    let documents = documents(&args)?;
+    if args.how.dry_run == Some(DryRun::Client) {
+        return dry_run_client(setting, &documents, &format);
+    }
+    let how = &args.how;
+    let target = target::open_for_run(&setting.connection, &args.place, how.detach, setting.screen).await?;
+    let result = run_on(setting, &args, &format, documents, &target).await;
+    target.close().await;
+    result
+}
+
+fn checked_format(args: &RunArgs) -> Result<Format, Failure> {
+    let format = Format::parse(args.how.output.as_deref())?;
+    let shows_objects = args.how.detach || matches!(args.how.dry_run, Some(DryRun::Client | DryRun::Server));
+    if args.how.output.is_some() && !shows_objects {
+        return Err(Failure::usage(
+            "error: standard output carries the Job's output: -o goes with --dry-run or --detach",
+        ));
+    }
+    Ok(format)
+}
+
+/// The objects to create, in order.
+fn documents(args: &RunArgs) -> anyhow::Result<Vec<Document>> {
+    if args.files.is_empty() {
+        let value = job::from_flags(args.name.as_deref(), &args.job, &args.command)?;
+        return Ok(vec![Document { value, source: Source::default() }]);
+    }
+    let mut documents = Vec::new();
+    for file in &args.files {
+        documents.extend(manifest::parse(if file == "-" { "STDIN" } else { file }, &read(file)?)?);
+    }
+    if !documents.iter().any(|document| objects::is_job(&document.value)) {
+        let files = args.files.join(", ");
+        return Err(
+            Failure::usage(format!("error: no Job in {files}: run needs an object of kind Job in batch/v1")).into()
+        );
+    }
+    Ok(documents)
+}
+
+/// The text of a file, or of standard input for `-`.
+///
+/// # Errors
+/// A file that cannot be read or is no UTF-8.
+pub(crate) fn read(file: &str) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = if file == "-" {
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
+    } else {
+        std::fs::read(file).map(|content| bytes = content)
+    };
+    match read {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Failure::usage(format!("error: the path \"{file}\" does not exist")));
+        }
+        Err(error) => return Err(Failure::usage(format!("error: read {file}: {error}"))),
+    }
+    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("error: {file} is not UTF-8 text")))
+}
+
+/// Shows what would be sent; needs no server.
+fn dry_run_client(setting: &Setting, documents: &[Document], format: &Format) -> anyhow::Result<Code> {
+    let forced = setting.connection.namespace.as_deref();
+    let mut values = Vec::new();
+    for document in documents {
+        let mut value = document.value.clone();
+        let address = objects::address(document, forced.unwrap_or("default"), forced)?;
+        if let (Some(namespace), true) = (address.namespace, forced.is_some()) {
+            value["metadata"]["namespace"] = namespace.into();
+        }
+        values.push(value);
+    }
+    show(values, format, " (dry run)")
+}
+
+/// Shows objects in the format, or as kubectl's `created` lines.
+fn show(values: Vec<Value>, format: &Format, suffix: &str) -> anyhow::Result<Code> {
+    let text = match format {
+        Format::Table(_) => values
+            .iter()
+            .map(|value| format!("{} created{suffix}\n", crate::screen::escape(&output::name(value))))
+            .collect(),
+        Format::Yaml if values.len() > 1 => values.iter().map(output::yaml).collect::<Vec<_>>().join("---\n"),
+        _ => {
+            let single = values.len() == 1;
+            format.render(values, single)?
+        }
+    };
+    output::put(&text)?;
+    Ok(Code::Success)
+}
+
+async fn run_on(
+    setting: &Setting,
+    args: &RunArgs,
+    format: &Format,
+    documents: Vec<Document>,
+    target: &Target,
+) -> anyhow::Result<Code> {
+    let dry_run = args.how.dry_run == Some(DryRun::Server);
+    report_fidelity(setting, args, &documents, target)?;
+    let mut interrupts = Interrupts::new().context("listen for signals")?;
+    let mut printer = Printer::new(setting.screen);
+    if !args.how.detach && !dry_run {
+        target.introduce(setting.screen);
+    }
+    let mut created = Vec::new();
+    let mut jobs = Vec::new();
+    for document in documents {
+        let address = objects::address(&document, &target.namespace, setting.connection.namespace.as_deref())?;
+        let is_job = objects::is_job(&document.value);
+        if args.how.replace && is_job && !dry_run {
+            replace(target, &document.value, address.namespace.as_deref()).await?;
+        }
+        let object = objects::create(&target.client, &document, &address, dry_run, setting.screen).await;
+        let object = object.map_err(explain_existing)?;
+        if is_job {
+            jobs.push((object.decode::<Job>()?, document.source));
+        } else if !args.how.detach && !dry_run {
+            printer.note(format!("{} created", crate::screen::escape(&output::name(&object.to_value()))));
+        }
+        created.push(object.to_value());
+    }
+    if dry_run || args.how.detach {
+        created.iter_mut().for_each(output::hide_managed_fields);
+        return show(created, format, if dry_run { " (server dry run)" } else { "" });
+    }
+    let mut code = Code::Success;
+    for (job, source) in jobs {
+        let followed = attach(args, target, job, &source, &mut printer, &mut interrupts).await?;
+        code = code.max(followed);
+        if matches!(followed, Code::Interrupted | Code::Terminated | Code::Server) {
+            break;
+        }
+    }
+    Ok(code)
+}
+
+/// Follows one Job to its end and tells its result.
+async fn attach(
+    args: &RunArgs,
+    target: &Target,
+    job: Job,
+    source: &Source,
+    printer: &mut Printer,
+    interrupts: &mut Interrupts,
+) -> anyhow::Result<Code> {
+    let screen = printer.screen();
+    printer.note(progress::created(&job, screen));
+    let how = &args.how;
+    let patience = how.fail_on_stuck.map(|span| span.0);
+    let manner = Manner {
+        logs: how.logs,
+        no_prefix: how.no_prefix,
+        read: LogOptions { follow: true, timestamps: how.timestamps, ..LogOptions::default() },
+        container: None,
+        timeout: how.timeout.map(|span| span.0),
+        fail_on_stuck: patience.or_else(|| target.is_ephemeral().then_some(EPHEMERAL_PATIENCE)),
+    };
+    let mut follower = Follower::new(target.client.clone(), job, manner, printer);
+    let ending = follower.run(interrupts).await;
+    let last_lines = follower.last_lines();
+    let Follower { job, attempts, .. } = follower;
+    let end = conclude::End { job: &job, attempts: &attempts, ending: &ending, source, last_lines: &last_lines };
+    let code = end.tell(args, target, printer);
+    if let crate::follow::Ending::Interrupted(_) = ending {
+        interrupt::stop(target, &job, how.on_interrupt, printer, interrupts).await;
+    }
+    if let Some(file) = &how.result_file {
+        end.write_result(file, code)?;
+    }
+    if how.rm && facts::outcome(&job).is_some() {
+        delete(target, &job).await?;
+    }
+    Ok(code)
+}
+
+/// A name that is taken is no fault of the manifest's; say what can be done.
+fn explain_existing(error: anyhow::Error) -> anyhow::Error {
+    let taken = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<client::Error>())
+        .is_some_and(client::Error::is_already_exists);
+    if !taken {
+        return error;
+    }
+    let (_, text) = crate::exit::explain(&error, crate::exit::Family::Outcome);
+    Failure::usage(format!("{text}\nrun it with --replace to delete the old Job first, or under another name")).into()
+}
+
+/// Tells, once per run, which fields the local node does not enforce.
+fn report_fidelity(setting: &Setting, args: &RunArgs, documents: &[Document], target: &Target) -> anyhow::Result<()> {
+    if !target.is_local() {
+        return Ok(());
+    }
+    for document in documents.iter().filter(|document| objects::is_job(&document.value)) {
+        let fields = fidelity::not_enforced(&document.value);
+        if fields.is_empty() {
+            continue;
+        }
+        let placed = fields.iter().map(|field| match document.source.place(field) {
+            Some(place) => format!("{field} ({place})"),
+            None => field.clone(),
+        });
+        let text = placed.collect::<Vec<_>>().join(", ");
+        if args.how.strict {
+            return Err(Failure::usage(format!("error: not enforced on the local server: {text}")).into());
+        }
+        setting.screen.note(format!("Note: not enforced here: {}", crate::screen::escape(&text)));
+    }
+    Ok(())
+}
+
+/// Deletes the Job of the same name and waits until it is gone.
+async fn replace(target: &Target, value: &Value, namespace: Option<&str>) -> anyhow::Result<()> {
+    let Some(name) = value.pointer("/metadata/name").and_then(Value::as_str) else { return Ok(()) };
+    let options = background();
+    match target.client.delete(&JOBS, namespace, name, &options).await {
+        Ok(_) => super::delete::until_gone(target, namespace, name, None).await.map(|_| ()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Deletes a Job with its pods.
+async fn delete(target: &Target, job: &Job) -> anyhow::Result<()> {
+    match target.client.delete(&JOBS, Some(facts::namespace(job)), facts::name(job), &background()).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Deletes dependents too, in the background: what people expect of `kubectl delete`, and not the API's default.
+pub(crate) fn background() -> DeleteOptions {
+    DeleteOptions { propagation_policy: Some("Background".to_owned()), ..DeleteOptions::default() }
+}
