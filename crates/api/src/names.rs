@@ -30,10 +30,11 @@ fn is_label_text(text: &str) -> bool {
 pub fn dns_label_errors(text: &str) -> Vec<String> {
     let mut errors = Vec::new();
     if text.len() > 63 {
-        errors.push("must be no more than 63 bytes".to_owned());
+        errors.push("must be no more than 63 characters".to_owned());
     }
     if !is_label_text(text) {
-        errors.push(LABEL_RULE.to_owned());
+        let is_subdomain = text.split('.').all(is_label_text);
+        errors.push(if is_subdomain { "must not contain dots".to_owned() } else { LABEL_RULE.to_owned() });
     }
     errors
 }
@@ -42,7 +43,7 @@ pub fn dns_label_errors(text: &str) -> Vec<String> {
 pub fn dns_subdomain_errors(text: &str) -> Vec<String> {
     let mut errors = Vec::new();
     if text.len() > 253 {
-        errors.push("must be no more than 253 bytes".to_owned());
+        errors.push("must be no more than 253 characters".to_owned());
     }
     if !text.split('.').all(is_label_text) {
         errors.push(SUBDOMAIN_RULE.to_owned());
@@ -75,7 +76,7 @@ pub fn qualified_name_errors(text: &str) -> Vec<String> {
         _ => {
             let rule = QUALIFIED_RULE.trim_start_matches("name part must consist");
             return vec![format!(
-                "a qualified name must consist{rule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+                "a valid label key must consist{rule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
             )];
         }
     };
@@ -106,7 +107,7 @@ pub fn label_value_errors(text: &str) -> Vec<String> {
 pub fn config_key_errors(text: &str) -> Vec<String> {
     let mut errors = Vec::new();
     if text.len() > 253 {
-        errors.push("must be no more than 253 bytes".to_owned());
+        errors.push("must be no more than 253 characters".to_owned());
     }
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
         errors.push(CONFIG_KEY_RULE.to_owned());
@@ -143,12 +144,13 @@ mod tests {
     fn names_follow_upstreams_rules() {
         assert!(dns_label_errors("pi-1").is_empty());
         assert_eq!(dns_label_errors("-pi"), [LABEL_RULE]);
-        assert_eq!(dns_label_errors(&"a".repeat(64)), ["must be no more than 63 bytes"]);
+        assert_eq!(dns_label_errors(&"a".repeat(64)), ["must be no more than 63 characters"]);
+        assert_eq!(dns_label_errors("a.b"), ["must not contain dots"]);
         assert!(dns_subdomain_errors("a.b-c.d").is_empty());
         assert_eq!(dns_subdomain_errors("a..b"), [SUBDOMAIN_RULE]);
         assert!(qualified_name_errors("batch.kubernetes.io/job-name").is_empty());
         assert_eq!(qualified_name_errors("/x"), ["prefix part must be non-empty"]);
-        assert!(qualified_name_errors("a/b/c")[0].starts_with("a qualified name must consist of alphanumeric"));
+        assert!(qualified_name_errors("a/b/c")[0].starts_with("a valid label key must consist of alphanumeric"));
         assert!(label_value_errors("").is_empty());
         assert_eq!(label_value_errors("a b"), [LABEL_VALUE_RULE]);
         assert_eq!(config_key_errors("..")[0], "must not be '..'");

@@ -59,3 +59,6 @@ impl Catalogue {
         self.iter().find(|strategy| strategy.descriptor().kind == *kind)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,10 +59,10 @@ impl Strategy for NodeStrategy {
         let status = child(object, "status");
         map_of(status);
         drop_empty(status, &["addresses", "allocatable", "capacity", "conditions", "images", "phase"]);
-        if get(status, "allocatable").is_none() {
-            if let Some(capacity) = get(status, "capacity").cloned() {
-                map_of(status).insert("allocatable".to_owned(), capacity);
-            }
+        if get(status, "allocatable").is_none()
+            && let Some(capacity) = get(status, "capacity").cloned()
+        {
+            map_of(status).insert("allocatable".to_owned(), capacity);
         }
         for list in ["allocatable", "capacity"] {
             if let Some(list) = status.get_mut(list) {

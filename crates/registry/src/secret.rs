@@ -147,10 +147,8 @@ fn validate_type(errors: &mut FieldErrors, path: &Path, secret: &Value) {
         "kubernetes.io/dockercfg" => validate_json(errors, path, secret, ".dockercfg"),
         "kubernetes.io/dockerconfigjson" => validate_json(errors, path, secret, ".dockerconfigjson"),
         "kubernetes.io/basic-auth" if !has("username") && !has("password") => require(&["username", "password"]),
-        "kubernetes.io/ssh-auth" => {
-            if get(secret, "data").is_none_or(|data| text(data, "ssh-privatekey").is_empty()) {
-                require(&["ssh-privatekey"]);
-            }
+        "kubernetes.io/ssh-auth" if get(secret, "data").is_none_or(|data| text(data, "ssh-privatekey").is_empty()) => {
+            require(&["ssh-privatekey"]);
         }
         "kubernetes.io/tls" => {
             let missing: Vec<&str> = ["tls.crt", "tls.key"].into_iter().filter(|key| !has(key)).collect();

@@ -84,11 +84,11 @@ fn validate_exit_codes(errors: &mut FieldErrors, path: &Path, codes: &Value, spe
     } else if !OPERATORS.contains(&operator) {
         errors.push(operator_path.not_supported(operator, OPERATORS));
     }
-    if let Some(name) = get(codes, "containerName").and_then(Value::as_str) {
-        if !has_container(spec, name) {
-            let detail = "must be one of the container or initContainer names in the pod template";
-            errors.push(path.child("containerName").invalid(name, detail));
-        }
+    if let Some(name) = get(codes, "containerName").and_then(Value::as_str)
+        && !has_container(spec, name)
+    {
+        let detail = "must be one of the container or initContainer names in the pod template";
+        errors.push(path.child("containerName").invalid(name, detail));
     }
     let path = path.child("values");
     let values = items(codes, "values");

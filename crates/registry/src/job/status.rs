@@ -214,10 +214,10 @@ fn validate_indexes(errors: &mut FieldErrors, update: &Update<'_>) {
     if let Some(Err(why)) = count.filter(|_| completed_changed).map(|count| parse_indexes(completed, count)) {
         errors.push(completed_path().invalid(completed, format!("error parsing completedIndexes: {why}")));
     }
-    if let (true, true, Some(count), Some(failed)) = (failed_changed, per_index, count, failed) {
-        if let Err(why) = parse_indexes(failed, count) {
-            errors.push(failed_path().invalid(failed, format!("error parsing failedIndexes: {why}")));
-        }
+    if let (true, true, Some(count), Some(failed)) = (failed_changed, per_index, count, failed)
+        && let Err(why) = parse_indexes(failed, count)
+    {
+        errors.push(failed_path().invalid(failed, format!("error parsing failedIndexes: {why}")));
     }
     if completed_changed && !completed.is_empty() && !is_indexed(update.spec) {
         let detail = "cannot set non-empty completedIndexes when non-indexed completion mode";
@@ -286,10 +286,10 @@ fn validate_transition(errors: &mut FieldErrors, update: &Update<'_>) {
 
 /// A resumed Job gets a new start time in the same update that sets its Suspended condition to False.
 fn validate_times(errors: &mut FieldErrors, update: &Update<'_>) {
-    if let (Some(new), Some(old)) = (get(update.new, "completionTime"), get(update.old, "completionTime")) {
-        if new != old {
-            errors.push(update.path.child("completionTime").invalid(new.clone(), IMMUTABLE));
-        }
+    if let (Some(new), Some(old)) = (get(update.new, "completionTime"), get(update.old, "completionTime"))
+        && new != old
+    {
+        errors.push(update.path.child("completionTime").invalid(new.clone(), IMMUTABLE));
     }
     let resuming = has_condition(update.old, "Suspended", "True") && has_condition(update.new, "Suspended", "False");
     let was_set = get(update.old, "startTime").is_some();

@@ -26,10 +26,10 @@ pub(crate) fn validate_pod(errors: &mut FieldErrors, path: &Path, spec: &Value) 
         let detail = "ShareProcessNamespace and HostPID cannot both be enabled";
         errors.push(path.child("shareProcessNamespace").invalid(true, detail));
     }
-    if let Some(policy) = get(context, "fsGroupChangePolicy").and_then(Value::as_str) {
-        if !matches!(policy, "Always" | "OnRootMismatch") {
-            errors.push(path.child("fsGroupChangePolicy").not_supported(policy, &["Always", "OnRootMismatch"]));
-        }
+    if let Some(policy) = get(context, "fsGroupChangePolicy").and_then(Value::as_str)
+        && !matches!(policy, "Always" | "OnRootMismatch")
+    {
+        errors.push(path.child("fsGroupChangePolicy").not_supported(policy, &["Always", "OnRootMismatch"]));
     }
     validate_seccomp(errors, &path.child("seccompProfile"), get(context, "seccompProfile"));
 }

@@ -151,11 +151,11 @@ fn validate_names(errors: &mut FieldErrors, path: &Path, spec: &Value) {
 }
 
 fn validate_numbers(errors: &mut FieldErrors, path: &Path, spec: &Value) {
-    if let Some(seconds) = int(spec, "activeDeadlineSeconds") {
-        if !(1..=i64::from(i32::MAX)).contains(&seconds) {
-            let detail = "must be between 1 and 2147483647, inclusive";
-            errors.push(path.child("activeDeadlineSeconds").invalid(seconds, detail));
-        }
+    if let Some(seconds) = int(spec, "activeDeadlineSeconds")
+        && !(1..=i64::from(i32::MAX)).contains(&seconds)
+    {
+        let detail = "must be between 1 and 2147483647, inclusive";
+        errors.push(path.child("activeDeadlineSeconds").invalid(seconds, detail));
     }
 }
 
