@@ -1,7 +1,7 @@
 //! The HTTP transport: kube's client underneath, so that TLS, kubeconfig and credential plugins behave as everywhere.
 //!
-//! Bounds: a call may take `request_timeout`; a watch message [`lines::MAX_LINE`] bytes. Watches and logs last as long
-//! as the server keeps them open.
+//! Bounds: a call may take `request_timeout`; a watch message [`lines::MAX_LINE`] bytes. A watch ends after [`WATCH_IDLE`] without
+//! a word; else watches and logs last as long as the server keeps them open.
 
 mod connect;
 mod failure;
@@ -30,6 +30,10 @@ use lines::{Lines, MAX_LINE};
 
 use crate::transport::{ByteStream, EventStream, Transport};
 use crate::{Client, Error};
+
+/// A watch over which nothing came for so long counts as ended: its connection may be dead without either side
+/// knowing, as after a laptop's sleep. Whoever observes opens it anew where it stopped.
+const WATCH_IDLE: Duration = Duration::from_secs(300);
 
 impl Client {
     /// A client of an API server that is reached over HTTP, and the namespace that its kubeconfig (or the options)
@@ -68,7 +72,7 @@ impl Transport for Http {
         let connection = self.0.clone();
         async move {
             let chunks = connection.open(&request::path_and_query(&request), "application/json").await?;
-            Ok(events(chunks))
+            Ok(events(chunks, WATCH_IDLE))
         }
         .boxed()
     }
@@ -124,12 +128,12 @@ impl Connection {
     }
 }
 
-/// The messages of a watch: one JSON object to a line. Ends after the first error.
-fn events(chunks: BoxStream<'static, Result<Bytes, Error>>) -> EventStream {
+/// The messages of a watch: one JSON object to a line. Ends after the first error, or when nothing came for `idle`.
+fn events(chunks: BoxStream<'static, Result<Bytes, Error>>, idle: Duration) -> EventStream {
     let state = Some((chunks, Lines::new(MAX_LINE)));
-    stream::unfold(state, |state| async move {
+    stream::unfold(state, move |state| async move {
         let (mut chunks, mut lines) = state?;
-        let line = match next_line(&mut chunks, &mut lines).await {
+        let line = match next_line(&mut chunks, &mut lines, idle).await {
             Ok(None) => return None,
             Ok(Some(line)) => line,
             Err(error) => return Some((Err(error), None)),
@@ -144,14 +148,16 @@ fn events(chunks: BoxStream<'static, Result<Bytes, Error>>) -> EventStream {
 async fn next_line(
     chunks: &mut BoxStream<'static, Result<Bytes, Error>>,
     lines: &mut Lines,
+    idle: Duration,
 ) -> Result<Option<Bytes>, Error> {
     loop {
         if let Some(line) = lines.next_line().map_err(|error| Error::Transport(Box::new(error)))? {
             return Ok(Some(line));
         }
-        match chunks.next().await {
-            Some(chunk) => lines.push(&chunk?),
-            None => return Ok(lines.rest()),
+        match tokio::time::timeout(idle, chunks.next()).await {
+            Ok(Some(chunk)) => lines.push(&chunk?),
+            Ok(None) => return Ok(lines.rest()),
+            Err(_idle) => return Ok(None),
         }
     }
 }

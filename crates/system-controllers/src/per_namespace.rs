@@ -20,12 +20,12 @@ const NAMESPACE_SOURCE: usize = 0;
 
 /// What every namespace is to have.
 pub(crate) struct Wanted {
-    /// For logs.
-    pub(crate) controller: &'static str,
-    /// Its resource.
-    pub(crate) resource: Gvr,
-    /// Its name in every namespace.
+    /// The controller's name, for logs.
     pub(crate) name: &'static str,
+    /// The object's resource.
+    pub(crate) resource: Gvr,
+    /// The object's name in every namespace.
+    pub(crate) object_name: &'static str,
     /// The object as it is created; the namespace is filled in.
     pub(crate) template: Value,
     /// Top-level fields that are put back when they differ from the template.
@@ -48,7 +48,8 @@ struct State {
 
 /// Starts the controller.
 pub(crate) fn start(client: Client, clock: SharedClock, wanted: Wanted) -> RunnerHandle {
-    let by_name = Selection { field_selector: Some(format!("metadata.name={}", wanted.name)), ..Selection::default() };
+    let by_name =
+        Selection { field_selector: Some(format!("metadata.name={}", wanted.object_name)), ..Selection::default() };
     let namespaces = observe(client.clone(), clock.clone(), NAMESPACES, Selection::default());
     let objects = observe(client.clone(), clock.clone(), wanted.resource.clone(), by_name);
     let controller = PerNamespace { client, wanted, state: Mutex::default() };
@@ -60,7 +61,7 @@ impl Controller for PerNamespace {
     type Error = Error;
 
     fn name(&self) -> &'static str {
-        self.wanted.controller
+        self.wanted.name
     }
 
     fn observe(&self, source: usize, observation: Observation, _now: Timestamp, queue: &mut Queue<String>) {
@@ -106,7 +107,7 @@ fn is_terminating(error: &Error) -> bool {
 impl PerNamespace {
     async fn create(&self, namespace: &str) -> Result<(), Error> {
         let mut object = self.wanted.template.clone();
-        object["metadata"] = serde_json::json!({ "name": self.wanted.name, "namespace": namespace });
+        object["metadata"] = serde_json::json!({ "name": self.wanted.object_name, "namespace": namespace });
         self.client.create(&self.wanted.resource, Some(namespace), object).await.map(drop)
     }
 
@@ -123,7 +124,7 @@ impl PerNamespace {
         if !differs {
             return Ok(());
         }
-        self.client.update(&self.wanted.resource, Some(namespace), self.wanted.name, None, value).await.map(drop)
+        self.client.update(&self.wanted.resource, Some(namespace), self.wanted.object_name, None, value).await.map(drop)
     }
 }
 

@@ -12,9 +12,9 @@ use crate::per_namespace::{self, Wanted};
 /// Starts the controller; `certificate` is the server's CA in PEM.
 pub fn start(client: Client, clock: SharedClock, certificate: &str) -> RunnerHandle {
     let wanted = Wanted {
-        controller: "root-certificate",
+        name: "root-certificate",
         resource: CONFIG_MAPS,
-        name: "kube-root-ca.crt",
+        object_name: "kube-root-ca.crt",
         template: json!({ "apiVersion": "v1", "kind": "ConfigMap", "data": { "ca.crt": certificate } }),
         kept_fields: &["data"],
     };

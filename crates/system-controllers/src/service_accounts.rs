@@ -11,9 +11,9 @@ use crate::per_namespace::{self, Wanted};
 /// Starts the controller.
 pub fn start(client: Client, clock: SharedClock) -> RunnerHandle {
     let wanted = Wanted {
-        controller: "service-account",
+        name: "service-account",
         resource: SERVICE_ACCOUNTS,
-        name: "default",
+        object_name: "default",
         template: json!({ "apiVersion": "v1", "kind": "ServiceAccount" }),
         kept_fields: &[],
     };

@@ -12,6 +12,8 @@ use crate::Error;
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How the client names itself; servers take the part before the slash as field manager when none is given.
+const USER_AGENT: &str = concat!("kubectl-job/", env!("CARGO_PKG_VERSION"));
 /// The names in the kubeconfig that is made up of file and options.
 const TARGET: &str = "target";
 
@@ -98,6 +100,7 @@ pub(crate) async fn resolve(options: &ConnectOptions) -> Result<Target, Error> {
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     // Retries are the callers' to decide: a repeated create is not harmless.
     config.default_retry = false;
+    config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
     let namespace = namespace.filter(|name| !name.is_empty()).unwrap_or_else(|| "default".to_owned());
     Ok(Target { config, origin, namespace })
 }

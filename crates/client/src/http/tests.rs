@@ -99,6 +99,7 @@ async fn requests_go_out_as_the_api_expects_them() {
     assert_eq!(seen[0].headers["authorization"], "Bearer secret");
     assert_eq!(seen[0].headers["impersonate-user"], "jane");
     assert_eq!(seen[0].headers["impersonate-group"], "ops");
+    assert!(seen[0].headers["user-agent"].to_str().is_ok_and(|agent| agent.starts_with("kubectl-job/")));
     assert_eq!(seen[1].line, "PATCH /api/v1/namespaces/a/pods/p/status");
     assert_eq!(seen[1].headers["content-type"], "application/strategic-merge-patch+json");
 }
@@ -146,6 +147,12 @@ async fn a_watch_is_read_across_chunks_and_ends_with_the_stream() {
     assert!(matches!(&events[..], [WatchEvent::Added(a), WatchEvent::Deleted(b), WatchEvent::Bookmark { .. }]
         if a.meta().name == "a" && b.meta().name == "b"));
     assert_eq!(seen.lock()[0].line, "GET /api/v1/pods?resourceVersion=3&watch=true");
+}
+
+#[tokio::test]
+async fn a_watch_over_which_nothing_comes_ends() {
+    let mut silent = events(stream::pending().boxed(), Duration::from_millis(10));
+    assert!(silent.next().await.is_none());
 }
 
 #[tokio::test]
