@@ -151,7 +151,7 @@ impl Namespaces {
         for resource in &self.resources {
             let left = self.empty_of(resource, namespace).await?;
             let finalizers = left.iter().flat_map(|object| object.meta().finalizers.iter());
-            remains.note(&resource.qualified(), left.len(), finalizers);
+            remains.note(resource, left.len(), finalizers);
             if *resource == PODS && !left.is_empty() {
                 break;
             }

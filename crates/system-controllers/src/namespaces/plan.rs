@@ -3,6 +3,7 @@
 //! Follows `pkg/controller/namespace/deletion/namespaced_resources_deleter.go`: pods go first, then everything else,
 //! then the finalizer `kubernetes`, upon which the server removes the namespace.
 
+use api::Gvr;
 use jiff::{SignedDuration, Timestamp};
 
 /// The entry of `spec.finalizers` that this controller stands for.
@@ -13,7 +14,7 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(15);
 /// What is left in a terminating namespace, as far as it was looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remains {
-    /// `resource has N resource instances` per resource, as upstream words it.
+    /// `PLURAL.GROUP has N resource instances` per resource, as upstream words it.
     pub content: Vec<String>,
     /// Finalizers on what is left, with how many objects carry each; sorted.
     pub finalizers: Vec<(String, usize)>,
@@ -45,12 +46,13 @@ impl Remains {
         self.content.is_empty()
     }
 
-    /// Notes what is left of one resource, `resource` being its qualified name.
-    pub fn note<'a>(&mut self, resource: &str, count: usize, finalizers: impl Iterator<Item = &'a String>) {
+    /// Notes what is left of one resource.
+    pub fn note<'a>(&mut self, resource: &Gvr, count: usize, finalizers: impl Iterator<Item = &'a String>) {
         if count == 0 {
             return;
         }
-        self.content.push(format!("{resource}. has {count} resource instances"));
+        // Upstream puts the dot also where the group is empty.
+        self.content.push(format!("{}.{} has {count} resource instances", resource.plural, resource.group));
         for finalizer in finalizers {
             match self.finalizers.iter_mut().find(|entry| entry.0 == *finalizer) {
                 Some(entry) => entry.1 += 1,
@@ -120,14 +122,18 @@ mod tests {
     #[test]
     fn what_is_left_is_told_in_conditions() {
         let mut remains = Remains::default();
-        remains.note("configmaps", 0, [].iter());
+        remains.note(&api::resource::CONFIG_MAPS, 0, [].iter());
         assert!(remains.is_empty());
         assert_eq!(remains.conditions()[3].2, "ContentRemoved");
         let finalizers = ["x/b".to_owned(), "x/a".to_owned(), "x/b".to_owned()];
-        remains.note("pods", 2, finalizers.iter());
+        remains.note(&api::resource::PODS, 2, finalizers.iter());
+        remains.note(&api::resource::JOBS, 1, [].iter());
         let conditions = remains.conditions();
         assert_eq!(conditions[3].1, "True");
-        assert_eq!(conditions[3].3, "Some resources are remaining: pods. has 2 resource instances");
+        assert_eq!(
+            conditions[3].3,
+            "Some resources are remaining: pods. has 2 resource instances, jobs.batch has 1 resource instances"
+        );
         assert_eq!(
             conditions[4].3,
             "Some content in the namespace has finalizers remaining: x/a in 1 resource instances, x/b in 2 resource instances"
