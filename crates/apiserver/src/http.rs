@@ -66,9 +66,9 @@ pub enum ServeError {
 }
 
 /// A server that is being served. Dropping it cuts all connections; [`Serving::shutdown`] ends them in order.
-#[derive(Debug)]
 pub struct Serving {
     local_addr: SocketAddr,
+    service: Arc<Service>,
     closing: Close,
     accepting: Option<JoinHandle<()>>,
 }
@@ -86,14 +86,26 @@ pub fn serve(server: Arc<ApiServer>, config: Config) -> Result<Serving, ServeErr
     let (closing, closed) = Close::new();
     let guard = Guard::new(config.token, local_addr);
     let service = Arc::new(Service::new(server, guard, local_addr.to_string(), closed.clone()));
-    let accepting = tokio::spawn(connection::accept(config.listener, tls, service, closed));
-    Ok(Serving { local_addr, closing, accepting: Some(accepting) })
+    let accepting = tokio::spawn(connection::accept(config.listener, tls, service.clone(), closed));
+    Ok(Serving { local_addr, service, closing, accepting: Some(accepting) })
 }
 
 impl Serving {
     /// The address that is served.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// How many connections are open: a watch or a followed log is one for as long as it lasts.
+    pub fn open_connections(&self) -> usize {
+        // One place is held by the accept loop for the connection to come.
+        let taken = limits::MAX_CONNECTIONS - self.service.places().available_permits();
+        taken.saturating_sub(1)
+    }
+
+    /// When the last request with a good token came in, or when serving began.
+    pub fn last_request_at(&self) -> jiff::Timestamp {
+        self.service.last_request_at()
     }
 
     /// Stops accepting, ends watches and logs cleanly, and waits up to two seconds for other requests to finish.

@@ -10,5 +10,5 @@ mod verbs;
 mod watch;
 
 pub use connector::{Connector, LogStream};
-pub use server::{ApiServer, Config};
+pub use server::{Advice, ApiServer, Config};
 pub use watch::Watch;

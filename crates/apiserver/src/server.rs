@@ -9,6 +9,7 @@ use api::{Gvr, Object, ObjectKey, Reply, Request, Revision, Status, Verb};
 use clock::{SharedClock, SharedEntropy};
 use jiff::Timestamp;
 use registry::{Catalogue, Strategy};
+use serde_json::Value;
 use store::{Bounds, ResourceIndex, Store};
 use tokio::sync::watch as wake;
 
@@ -28,7 +29,12 @@ pub struct Config {
     pub entropy: SharedEntropy,
     /// How much history watches may ask for.
     pub bounds: Bounds,
+    /// What the rest of the cluster has to say of an object that a client writes, as texts for `Warning` headers.
+    pub advice: Advice,
 }
+
+/// Comments on an object that a client writes, such as the fields that no component honours.
+pub type Advice = Arc<dyn Fn(&Value) -> Vec<String> + Send + Sync>;
 
 /// A Kubernetes API server without a transport.
 pub struct ApiServer {
@@ -36,6 +42,7 @@ pub struct ApiServer {
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
     pub(crate) pages: Pages,
+    advice: Advice,
     catalogue: Catalogue,
     namespaces: Option<ResourceIndex>,
     /// Per resource, the revision of its last commit: what open watches sleep on.
@@ -60,6 +67,7 @@ impl ApiServer {
             clock: config.clock,
             entropy: config.entropy,
             pages: Pages::default(),
+            advice: config.advice,
             catalogue: config.catalogue,
             namespaces,
             wakes,
@@ -143,6 +151,15 @@ impl ApiServer {
     /// The strategy at a catalogue position.
     pub(crate) fn strategy(&self, resource: ResourceIndex) -> &dyn Strategy {
         self.catalogue.iter().nth(resource.0).expect("an index comes from the catalogue")
+    }
+
+    /// All warnings about an object that a client writes: the kind's own and the cluster's.
+    pub(crate) fn warnings(&self, target: &Target<'_>, new: &Value, old: Option<&Value>) -> Vec<String> {
+        let mut warnings = target.strategy.warnings(new, old);
+        if old.is_none_or(|old| old["spec"] != new["spec"]) {
+            warnings.extend((self.advice)(new));
+        }
+        warnings
     }
 
     /// The namespace object of that name.

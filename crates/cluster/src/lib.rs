@@ -1,1 +1,184 @@
-//! Everything in one process, as a value.
+//! The composition root: API server, controllers and kubelet in one process, as a value.
+//!
+//! The components know each other only through the API; this crate hands each of them a client, a clock and the two
+//! adapters in `door`.
+
+mod advice;
+mod config;
+mod door;
+mod kubeconfig;
+
+use std::fs::DirBuilder;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use api::{Options, resource};
+use apiserver::ApiServer;
+use apiserver::http::Serving;
+use apiserver::http::pki::Identity;
+use client::Client;
+use jiff::Timestamp;
+use job_controller::JobController;
+use kubelet::runtime::Runtime;
+use kubelet::runtime::process::{ProcessConfig, ProcessRuntime};
+use kubelet::{Containers, Kubelet, KubeletConfig};
+use parking_lot::Mutex;
+use registry::Catalogue;
+use store::Bounds;
+use system_controllers::{Resource, SystemControllers};
+
+pub use config::{Config, Error, ImageRule, SupervisorCommand};
+pub use kubeconfig::CONTEXT;
+
+use door::{KubeletConnector, ServerDoor};
+
+/// Random bytes of a bearer token.
+const TOKEN_BYTES: usize = 32;
+
+/// The entry point of the supervisor process: what the hidden subcommand of the binary calls before anything else.
+pub fn supervisor_main() -> ExitCode {
+    kubelet::supervisor::main()
+}
+
+/// Everything in one process.
+pub struct Cluster {
+    server: Arc<ApiServer>,
+    client: Client,
+    jobs: JobController,
+    system: SystemControllers,
+    kubelet: Arc<Kubelet>,
+    serving: Mutex<Option<Serving>>,
+}
+
+/// Where a cluster can be reached over HTTPS.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// The address listened on.
+    pub address: SocketAddr,
+    /// The text of a kubeconfig with CA and token. Write it with mode 0600.
+    pub kubeconfig: String,
+}
+
+impl Cluster {
+    /// Starts a cluster within the current tokio runtime. When it returns, the system namespaces exist and every
+    /// controller has seen its first lists.
+    ///
+    /// # Errors
+    /// When a part does not come up.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        let server = ApiServer::new(apiserver::Config {
+            catalogue: Catalogue::default(),
+            clock: config.clock.clone(),
+            entropy: config.entropy.clone(),
+            bounds: Bounds::default(),
+            advice: Arc::new(advice::advice),
+        });
+        let client = Client::in_process(Arc::new(ServerDoor(server.clone())));
+        let kubelet = Arc::new(start_kubelet(&config, client.clone())?);
+        server.connect(Arc::new(KubeletConnector(kubelet.clone())));
+        let jobs = JobController::start(client.clone(), config.clock.clone());
+        let system = SystemControllers::start(client.clone(), config.clock, system_config(&server)).await?;
+        jobs.synced().await;
+        Ok(Self { server, client, jobs, system, kubelet, serving: Mutex::new(None) })
+    }
+
+    /// A client that calls this cluster in process.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Serves the API over HTTPS with a certificate authority and a bearer token of its own. A second call replaces
+    /// the first socket.
+    ///
+    /// # Errors
+    /// When the listener is not on loopback, or no certificate can be made.
+    pub async fn serve_https(&self, listener: TcpListener) -> Result<Endpoint, Error> {
+        let listener = asynchronous(listener).map_err(Error::Listener)?;
+        let identity = Identity::generate()?;
+        let (ca_pem, token) = (identity.ca_pem().to_owned(), clock::secret_hex(TOKEN_BYTES));
+        let http = apiserver::http::Config { listener, identity, token: apiserver::http::Token::new(token.clone()) };
+        let serving = apiserver::http::serve(self.server.clone(), http)?;
+        let address = serving.local_addr();
+        let before = self.serving.lock().replace(serving);
+        if let Some(before) = before {
+            before.shutdown().await;
+        }
+        Ok(Endpoint { address, kubeconfig: kubeconfig::text(address, &ca_pem, &token) })
+    }
+
+    /// The Job controller, for its decision records.
+    pub fn jobs(&self) -> &JobController {
+        &self.jobs
+    }
+
+    /// Containers that run now.
+    pub fn running_containers(&self) -> usize {
+        self.kubelet.running_containers()
+    }
+
+    /// Whether nobody would miss the cluster: no connection is open over HTTPS, no container runs, and no Job has work
+    /// left to do.
+    pub async fn is_idle(&self) -> bool {
+        let open = self.serving.lock().as_ref().map_or(0, Serving::open_connections);
+        open == 0 && self.running_containers() == 0 && self.unfinished_jobs().await == 0
+    }
+
+    async fn unfinished_jobs(&self) -> usize {
+        let list = self.client.list(&resource::JOBS, None, Options::default()).await;
+        let items = list.map(|list| list.items).unwrap_or_default();
+        let unfinished = |job: &serde_json::Value| {
+            let ended = |condition| api::conditions::is_true(job, condition);
+            !ended("Complete") && !ended("Failed") && job["spec"]["suspend"] != true
+        };
+        items.iter().filter(|job| unfinished(&job.to_value())).count()
+    }
+
+    /// When the last request came in over HTTPS; when serving began, if there was none.
+    pub fn last_request_at(&self) -> Option<Timestamp> {
+        self.serving.lock().as_ref().map(Serving::last_request_at)
+    }
+
+    /// Ends everything in order: no new requests, no new decisions, then all containers. Bounded by the supervisor's
+    /// patience of some seconds; usually milliseconds.
+    pub async fn shutdown(self) {
+        let serving = self.serving.lock().take();
+        if let Some(serving) = serving {
+            serving.shutdown().await;
+        }
+        self.jobs.shutdown().await;
+        self.system.shutdown().await;
+        self.kubelet.shutdown().await;
+    }
+}
+
+fn asynchronous(listener: TcpListener) -> std::io::Result<tokio::net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    tokio::net::TcpListener::from_std(listener)
+}
+
+/// Starts the kubelet over the process runtime.
+fn start_kubelet(config: &Config, client: Client) -> Result<Kubelet, Error> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&config.state_dir);
+    made.map_err(|source| Error::StateDir { path: config.state_dir.clone(), source })?;
+    let process = ProcessConfig {
+        supervisor_program: config.supervisor.program.clone(),
+        supervisor_args: config.supervisor.args.clone(),
+    };
+    let logs = Arc::new(kubelet::logs::Logs::default());
+    let (runtime, exits) = ProcessRuntime::start(&process, config.clock.clone(), logs.clone())?;
+    let runtime: Arc<dyn Runtime> = Arc::new(runtime);
+    let mut kubelet = KubeletConfig::new(&config.node_name, config.state_dir.clone());
+    kubelet.image_rules.clone_from(&config.image_map);
+    Ok(Kubelet::start(kubelet, client, config.clock.clone(), Containers { runtime, exits, logs }))
+}
+
+/// All resources of the catalogue, for garbage collection and namespace deletion.
+fn system_config(server: &ApiServer) -> system_controllers::Config {
+    let resources = server.catalogue().iter().map(|strategy| {
+        let descriptor = strategy.descriptor();
+        Resource { gvr: descriptor.resource(), kind: descriptor.kind.clone(), namespaced: descriptor.namespaced }
+    });
+    system_controllers::Config { resources: resources.collect(), ..Default::default() }
+}

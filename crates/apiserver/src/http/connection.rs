@@ -13,15 +13,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::closing::Closing;
 use super::limits::{
-    DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, MAX_BODY_BYTES, MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_STREAMS,
-    PING_INTERVAL, STALL_TIMEOUT,
+    DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_STREAMS, PING_INTERVAL,
+    STALL_TIMEOUT,
 };
 use super::service::{Connection, Service};
 use stall::Stalling;
@@ -33,7 +33,7 @@ const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 
 /// Accepts connections until `closing` is given, then lets the open ones finish for [`DRAIN_TIMEOUT`].
 pub(super) async fn accept(listener: TcpListener, tls: TlsAcceptor, service: Arc<Service>, mut closing: Closing) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = service.places().clone();
     let protocols = Protocols::new();
     let mut connections = JoinSet::new();
     loop {

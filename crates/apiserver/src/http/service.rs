@@ -3,6 +3,7 @@
 //! Invariant: nothing is read from a body, and nothing is looked up, before the request's origin and token are known
 //! to be good.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use api::Status;
@@ -11,11 +12,13 @@ use http::header::{ACCEPT, HeaderName, HeaderValue, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use super::closing::Closing;
 use super::discovery::Documents;
 use super::guard::Guard;
-use super::limits::{InFlight, MAX_READS, MAX_WRITES, Permit};
+use super::limits::{InFlight, MAX_CONNECTIONS, MAX_READS, MAX_WRITES, Permit};
 use super::negotiate::{self, DiscoveryForm};
 use super::openapi::{Schemas, Wanted};
 use super::payload::Payload;
@@ -36,6 +39,10 @@ pub(super) struct Service {
     writes: InFlight,
     audit: AuditIds,
     closing: Closing,
+    /// One permit per open connection.
+    places: Arc<Semaphore>,
+    /// When the last request came in, in seconds since 1970.
+    last_request_seconds: AtomicI64,
 }
 
 /// What to do with the connection after a response.
@@ -49,7 +56,10 @@ pub(super) enum Connection {
 
 impl Service {
     pub(super) fn new(server: Arc<ApiServer>, guard: Guard, address: String, closing: Closing) -> Self {
+        let now = server.now().as_second();
         Self {
+            places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            last_request_seconds: AtomicI64::new(now),
             server,
             guard,
             address,
@@ -65,6 +75,16 @@ impl Service {
 
     pub(super) fn server(&self) -> &Arc<ApiServer> {
         &self.server
+    }
+
+    /// The permits of connections.
+    pub(super) fn places(&self) -> &Arc<Semaphore> {
+        &self.places
+    }
+
+    /// When the last request with a good token came in, or when serving began.
+    pub(super) fn last_request_at(&self) -> Timestamp {
+        Timestamp::from_second(self.last_request_seconds.load(Ordering::Relaxed)).unwrap_or_default()
     }
 
     /// Hears when the server shuts down.
@@ -87,6 +107,7 @@ impl Service {
                 (reply::status(&status, StatusCode::OK), connection)
             }
             Ok(path) => {
+                self.last_request_seconds.store(self.server.now().as_second(), Ordering::Relaxed);
                 let response = self.respond(&path, &parts, incoming).await;
                 (response.unwrap_or_else(|status| reply::status(&status, StatusCode::OK)), Connection::Keep)
             }

@@ -24,7 +24,7 @@ pub(crate) fn create(server: &ApiServer, target: &Target<'_>, mut request: Reque
     let namespace = request.namespace.as_deref();
     metadata::admit_namespace(server, target, namespace, object["metadata"]["name"].as_str().unwrap_or_default())?;
     if !request.trusted {
-        warnings.extend(strategy.warnings(&object, None));
+        warnings.extend(server.warnings(target, &object, None));
     }
     let object = commit(server, target, &request, object, generated)?;
     Ok(Reply { response: Response::Object { object, created: true }, warnings })

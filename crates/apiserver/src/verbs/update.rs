@@ -83,7 +83,7 @@ fn write(
         check_preconditions(target, &before, &new)?;
         prepare(target, request, &mut new, &old)?;
         if !request.trusted && request.subresource.is_none() {
-            warnings.extend(target.strategy.warnings(&new, Some(&old)));
+            warnings.extend(server.warnings(target, &new, Some(&old)));
         }
         let committed = if request.options.dry_run {
             uncommitted(&new)

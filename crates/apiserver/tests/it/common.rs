@@ -19,6 +19,7 @@ pub(crate) fn server_with(bounds: Bounds) -> Arc<ApiServer> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy::default()),
         bounds,
+        advice: Arc::new(|_| Vec::new()),
     });
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}});
     let request = Request::new(Verb::Create, api::resource::NAMESPACES, None, None).body(Body::Object(namespace));
