@@ -5,11 +5,11 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cluster;
 use anyhow::Context as _;
 use clock::{SystemClock, SystemEntropy};
 
-pub(crate) use crate::cluster::{Cluster, Endpoint};
+use cluster::ImageRule;
+pub(crate) use cluster::{Cluster, Endpoint};
 
 use crate::cli::run::ImageFlags;
 use crate::exit::Failure;
@@ -46,7 +46,7 @@ pub(crate) async fn serve_https(cluster: &Cluster, listener: TcpListener) -> any
 ///
 /// # Errors
 /// A file that cannot be read; a line or flag of another shape.
-pub(crate) fn rules(images: &ImageFlags) -> Result<Vec<(String, String)>, Failure> {
+pub(crate) fn rules(images: &ImageFlags) -> Result<Vec<ImageRule>, Failure> {
     let mut rules = Vec::new();
     for rule in &images.map_image {
         rules.push(parse_rule(rule).ok_or_else(|| wrong("--map-image", rule))?);
@@ -65,10 +65,9 @@ pub(crate) fn rules(images: &ImageFlags) -> Result<Vec<(String, String)>, Failur
     Ok(rules)
 }
 
-fn parse_rule(rule: &str) -> Option<(String, String)> {
+fn parse_rule(rule: &str) -> Option<ImageRule> {
     let (name, program) = rule.split_once('=')?;
-    let (name, program) = (name.trim(), program.trim());
-    (!name.is_empty() && !program.is_empty()).then(|| (name.to_owned(), program.to_owned()))
+    format!("{}={}", name.trim(), program.trim()).parse().ok()
 }
 
 fn wrong(place: &str, rule: &str) -> Failure {
@@ -87,8 +86,8 @@ mod tests {
         let file = folder.path().join("images");
         std::fs::write(&file, "# ours\n\n app:1.4 = /bin/app \n").expect("a file");
         let images = ImageFlags { map_image: vec!["busybox=sh".to_owned()], map_images: Some(file.clone()) };
-        let pair = |name: &str, program: &str| (name.to_owned(), program.to_owned());
-        assert_eq!(rules(&images).expect("they are right"), [pair("busybox", "sh"), pair("app:1.4", "/bin/app")]);
+        let rule = |image: &str, program: &str| ImageRule { image: image.to_owned(), program: program.into() };
+        assert_eq!(rules(&images).expect("they are right"), [rule("busybox", "sh"), rule("app:1.4", "/bin/app")]);
         std::fs::write(&file, "app\n").expect("a file");
         let refusal = rules(&images).expect_err("it is wrong").message;
         assert!(refusal.contains("images:1: \"app\" is no image rule"), "{refusal}");

@@ -5,7 +5,6 @@
 
 mod app;
 mod cli;
-mod cluster_mock;
 mod duration;
 mod embedded;
 mod exit;
@@ -22,8 +21,6 @@ mod verbs;
 mod view;
 
 use std::process::ExitCode;
-
-use cluster_mock as cluster;
 
 fn main() -> ExitCode {
     // The supervisor is started with every server and owns its pods: no argument parsing, no runtime, no threads.

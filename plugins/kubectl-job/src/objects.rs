@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use api::request::FieldValidation;
-use api::{Body, Gvr, Object, Options, Request, Verb};
+use api::{Body, Gvr, Object, Options, Reply, Request, Verb};
 use client::Client;
 use serde_json::Value;
 
@@ -97,6 +97,21 @@ pub(crate) async fn create(
     dry_run: bool,
     screen: Screen,
 ) -> anyhow::Result<Arc<Object>> {
+    let reply = send(client, document, address, dry_run).await?;
+    reply.warnings.iter().for_each(|warning| screen.warn(warning));
+    reply.into_object().context("the server answered a create with no object")
+}
+
+/// Sends one object with every field checked. Warnings that begin with a field's path name its line too.
+///
+/// # Errors
+/// The server's refusal, with the file in front of it.
+pub(crate) async fn send(
+    client: &Client,
+    document: &Document,
+    address: &Address,
+    dry_run: bool,
+) -> anyhow::Result<Reply> {
     let options = Options {
         dry_run,
         field_manager: Some("kubectl-job".to_owned()),
@@ -111,12 +126,17 @@ pub(crate) async fn create(
         .options(options)
         .body(Body::Object(value));
     let sent = client.call(request).await;
-    let reply = match document.source.file() {
+    let mut reply = match document.source.file() {
         Some(file) => sent.with_context(|| format!("error when creating \"{file}\""))?,
         None => sent?,
     };
-    reply.warnings.iter().for_each(|warning| screen.warn(warning));
-    reply.into_object().context("the server answered a create with no object")
+    for warning in &mut reply.warnings {
+        let path = warning.split(':').next().unwrap_or_default();
+        if let Some(place) = document.source.place(path) {
+            *warning = format!("{warning} ({place})");
+        }
+    }
+    Ok(reply)
 }
 
 #[cfg(test)]

@@ -4,6 +4,5 @@ pub(crate) mod attempts;
 pub(crate) mod describe;
 pub(crate) mod facts;
 pub(crate) mod failure;
-pub(crate) mod fidelity;
 pub(crate) mod stuck;
 pub(crate) mod table;

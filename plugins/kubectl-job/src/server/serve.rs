@@ -116,11 +116,11 @@ async fn idle(cluster: &embedded::Cluster, options: &ServeArgs) {
     loop {
         tokio::time::sleep(IDLE_CHECK.min(limit.unsigned_abs())).await;
         let now = Timestamp::now();
-        if !cluster.is_idle() {
+        if !cluster.is_idle().await {
             idle_since = now;
             continue;
         }
-        let since = idle_since.max(cluster.last_request_at());
+        let since = cluster.last_request_at().map_or(idle_since, |request| request.max(idle_since));
         if now.duration_since(since) >= limit {
             tracing::info!("idle for {limit:#}, stopping");
             return;

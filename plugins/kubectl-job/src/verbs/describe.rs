@@ -44,15 +44,8 @@ async fn describe(setting: &Setting, target: &Target, job: &Job) -> anyhow::Resu
     let pods = select::pods(target, job).await?;
     let events = events(target, job, &pods).await;
     let zone = TimeZone::system();
-    let description = Description {
-        job,
-        pods: &pods,
-        events: &events,
-        target: target.name(),
-        is_local: target.is_local(),
-        now: Timestamp::now(),
-        zone: &zone,
-    };
+    let description =
+        Description { job, pods: &pods, events: &events, target: target.name(), now: Timestamp::now(), zone: &zone };
     Ok(description.text(setting.screen))
 }
 

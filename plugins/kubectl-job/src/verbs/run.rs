@@ -21,7 +21,7 @@ use crate::follow::{Follower, Interrupts, Manner, progress};
 use crate::manifest::{self, Document, Source};
 use crate::output::{self, Format};
 use crate::target::{self, Target};
-use crate::view::{facts, fidelity};
+use crate::view::facts;
 use crate::{job, objects};
 
 /// How long an obstacle may last where nobody else can remove it: in a cluster that lives inside this command.
@@ -135,7 +135,9 @@ async fn run_on(
     target: &Target,
 ) -> anyhow::Result<Code> {
     let dry_run = args.how.dry_run == Some(DryRun::Server);
-    report_fidelity(setting, args, &documents, target)?;
+    if args.how.strict {
+        refuse_warnings(setting, &documents, target).await?;
+    }
     let mut interrupts = Interrupts::new().context("listen for signals")?;
     let mut printer = Printer::new(setting.screen);
     if !args.how.detach && !dry_run {
@@ -225,27 +227,17 @@ fn explain_existing(error: anyhow::Error) -> anyhow::Error {
     Failure::usage(format!("{text}\nrun it with --replace to delete the old Job first, or under another name")).into()
 }
 
-/// Tells, once per run, which fields the local node does not enforce.
-fn report_fidelity(setting: &Setting, args: &RunArgs, documents: &[Document], target: &Target) -> anyhow::Result<()> {
-    if !target.is_local() {
-        return Ok(());
+/// `--strict`: whatever the server would warn of, such as fields without effect there, is an error.
+async fn refuse_warnings(setting: &Setting, documents: &[Document], target: &Target) -> anyhow::Result<()> {
+    let mut warnings = Vec::new();
+    for document in documents {
+        let address = objects::address(document, &target.namespace, setting.connection.namespace.as_deref())?;
+        warnings.extend(objects::send(&target.client, document, &address, true).await?.warnings);
     }
-    for document in documents.iter().filter(|document| objects::is_job(&document.value)) {
-        let fields = fidelity::not_enforced(&document.value);
-        if fields.is_empty() {
-            continue;
-        }
-        let placed = fields.iter().map(|field| match document.source.place(field) {
-            Some(place) => format!("{field} ({place})"),
-            None => field.clone(),
-        });
-        let text = placed.collect::<Vec<_>>().join(", ");
-        if args.how.strict {
-            return Err(Failure::usage(format!("error: not enforced on the local server: {text}")).into());
-        }
-        setting.screen.note(format!("Note: not enforced here: {}", crate::screen::escape(&text)));
+    match warnings.as_slice() {
+        [] => Ok(()),
+        warnings => Err(Failure::usage(format!("error: refused by --strict:\n{}", warnings.join("\n"))).into()),
     }
-    Ok(())
 }
 
 /// Deletes the Job of the same name and waits until it is gone.

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::attempts::{Attempt, Attempts};
 use super::table::{lay_out, map_text};
-use super::{facts, fidelity, stuck};
+use super::{facts, stuck};
 use crate::duration;
 use crate::screen::{Screen, Tone, escape};
 
@@ -22,8 +22,6 @@ pub(crate) struct Description<'a> {
     pub(crate) events: &'a [Event],
     /// Where the Job was found, such as `local`.
     pub(crate) target: &'a str,
-    /// Whether pods are local processes, so that fields they do not enforce are told.
-    pub(crate) is_local: bool,
     /// The time.
     pub(crate) now: Timestamp,
     /// The zone in which times are shown.
@@ -38,7 +36,6 @@ impl Description<'_> {
         text.push_str(&self.conditions());
         text.push_str(&self.policies());
         text.push_str(&self.attempts(&attempts));
-        text.push_str(&self.fidelity());
         text.push_str(&self.events());
         text
     }
@@ -191,17 +188,6 @@ impl Description<'_> {
         vec![number, attempt.pod.clone(), start, span, exit, reason, message]
     }
 
-    fn fidelity(&self) -> String {
-        if !self.is_local {
-            return String::new();
-        }
-        let value = serde_json::to_value(self.job).unwrap_or_default();
-        match fidelity::not_enforced(&value).as_slice() {
-            [] => String::new(),
-            fields => format!("Not enforced here: {}\n", escape(&fields.join(", "))),
-        }
-    }
-
     fn events(&self) -> String {
         if self.events.is_empty() {
             return "Events: <none>\n".to_owned();
@@ -242,7 +228,7 @@ mod tests {
         let job: Job = serde_json::from_value(json!({
             "metadata": {"name": "migrate", "namespace": "default", "uid": "j"},
             "spec": {"backoffLimit": 0, "activeDeadlineSeconds": 300, "ttlSecondsAfterFinished": 600, "completions": 1, "parallelism": 1,
-                "template": {"spec": {"containers": [{"name": "app", "image": "app:1", "resources": {"limits": {"cpu": "1"}}}]}}},
+                "template": {"spec": {"containers": [{"name": "app", "image": "app:1"}]}}},
             "status": {"failed": 1, "startTime": "2026-01-01T12:01:03Z", "conditions": [{
                 "type": "Failed", "status": "True", "lastTransitionTime": "2026-01-01T12:01:36Z",
                 "reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}]},
@@ -264,7 +250,6 @@ mod tests {
             pods: &[pod],
             events: &[event],
             target: "local",
-            is_local: true,
             now: "2026-01-01T12:02:03Z".parse().expect("a time"),
             zone: &TimeZone::UTC,
         };
@@ -281,7 +266,6 @@ Pod failure policy: <none>   Success policy: <none>
 Attempts:
   #   POD             START      RUN   EXIT   REASON   MESSAGE
   1   migrate-9hq4d   12:01:03   33s   3      Error
-Not enforced here: spec.template.spec.containers[0].resources
 Events:
   TYPE     REASON             AGE   OBJECT        MESSAGE
   Normal   SuccessfulCreate   60s   job/migrate   Created pod: migrate-9hq4d
