@@ -38,7 +38,7 @@ async fn environment_comes_from_everywhere_the_spec_says() {
 async fn a_signal_is_reported_as_128_and_its_number() {
     let own = start().await;
     let client = own.cluster.client();
-    let container = json!({"name": "c", "image": "x", "command": ["sh", "-c", "kill -9 $$"]});
+    let container = json!({"name": "c", "image": "x", "command": ["sh", "-c", "kill -9 $$$$"]});
     let spec = json!({"restartPolicy": "Never", "containers": [container]});
     client.create(&PODS, Some("default"), pod("killed", spec)).await.expect("created");
     let ended = until(&client, &PODS, "killed", |pod| pod["status"]["phase"] == "Failed").await;
