@@ -77,7 +77,8 @@ pub trait Strategy: Send + Sync + 'static {
     /// The fixed facts.
     fn descriptor(&self) -> &'static Descriptor;
 
-    /// Fills in defaults. Runs on every create and update, after decoding.
+    /// Fills in defaults. Runs on every create and update, after decoding and before preparation, which compares and
+    /// counts what is there. Running it again changes nothing. Writes to a subresource may leave it out.
     fn default(&self, object: &mut Value);
 
     /// Prepares an object for its first commit: clears the status, sets the generation and generated fields.

@@ -15,6 +15,10 @@ const STATUS_OMITTED: &[&str] = &["active", "completedIndexes", "conditions", "f
 /// `SetDefaults_Job`, save for the labels: see [`default_labels`].
 pub(crate) fn default(job: &mut Value) {
     default_spec(child(job, "spec"));
+    clean_status(job);
+}
+
+fn clean_status(job: &mut Value) {
     let status = child(job, "status");
     map_of(status);
     drop_nulls(status);
@@ -110,6 +114,10 @@ fn generate_selector(job: &mut Value) {
 pub(crate) fn for_update(new: &mut Value, old: &Value, subresource: Option<&str>) {
     let is_status = subresource == Some("status");
     take_from(new, old, if is_status { "spec" } else { "status" });
+    if is_status {
+        // Defaults of the spec are of no use here, so `/status` may come without having been defaulted.
+        clean_status(new);
+    }
     default_labels(new);
     let generation = get(old, "metadata").map_or(0, |metadata| number(metadata, "generation"));
     let changed = !is_status && new.get("spec") != old.get("spec");

@@ -31,7 +31,6 @@ pub(crate) fn default(pod: &mut Value) {
     let status = child(pod, "status");
     map_of(status);
     drop_empty(status, STATUS_OMITTED);
-    // Upstream writes the phase always when it is set, and sets it on create.
 }
 
 /// Prepares a new pod: generation 1, phase Pending, its quality of service class.
@@ -75,6 +74,8 @@ fn for_status(new: &mut Value, old: &Value) {
     let old_status = old.get("status").unwrap_or(&Value::Null);
     let status = child(new, "status");
     map_of(status);
+    // Defaults of the spec are of no use here, so `/status` may come without having been defaulted.
+    drop_empty(status, STATUS_OMITTED);
     if text(status, "qosClass").is_empty() {
         take_from(status, old_status, "qosClass");
     }

@@ -167,6 +167,18 @@ fn status_update_keeps_the_spec_and_takes_annotations() {
 }
 
 #[test]
+fn status_is_written_as_upstream_writes_it() {
+    let old = created(&JobStrategy, pi_job());
+    let mut new = old.clone();
+    new["status"] = json!({
+        "active": 0, "failed": 0, "succeeded": 2, "ready": 0, "terminating": 0, "conditions": [],
+        "completedIndexes": "", "uncountedTerminatedPods": {"succeeded": [], "failed": null}, "startTime": null,
+    });
+    JobStrategy.prepare_for_update(&mut new, &old, Some("status"));
+    assert_eq!(new["status"], json!({"succeeded": 2, "ready": 0, "terminating": 0, "uncountedTerminatedPods": {}}));
+}
+
+#[test]
 fn bare_delete_orphans_the_pods() {
     let DefaultPropagation::Orphan { warning } = JobStrategy.default_propagation() else { panic!("orphans") };
     assert_eq!(
