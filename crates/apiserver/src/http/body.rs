@@ -2,9 +2,11 @@
 //!
 //! Nothing here looks at a schema; duplicate fields found while decoding travel on in `Request.strict_errors`.
 
+use std::fmt;
+use std::time::Duration;
+
 use api::{Body, Kind, PatchType, Reason, Status};
 use bytes::{Bytes, BytesMut};
-use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use machinery::decode;
@@ -16,7 +18,15 @@ use super::limits::{BODY_TIMEOUT, DISCARD_TIMEOUT, MAX_BODY_BYTES, MAX_DISCARDED
 ///
 /// # Errors
 /// 413 when it is too long, 504 when it takes too long, 400 when the client breaks off.
-pub(super) async fn read(mut body: Incoming) -> Result<Bytes, Status> {
+pub(super) async fn read(body: Incoming) -> Result<Bytes, Status> {
+    read_within(body, BODY_TIMEOUT).await
+}
+
+/// Reads a whole body that comes in time.
+async fn read_within<B>(mut body: B, patience: Duration) -> Result<Bytes, Status>
+where
+    B: http_body::Body<Data = Bytes, Error: fmt::Display> + Unpin + Send + 'static,
+{
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
@@ -24,7 +34,7 @@ pub(super) async fn read(mut body: Incoming) -> Result<Bytes, Status> {
     let result = if announced > MAX_BODY_BYTES {
         Err(too_large())
     } else {
-        timeout(BODY_TIMEOUT, collect(&mut body)).await.unwrap_or_else(|_| Err(timed_out()))
+        timeout(patience, collect(&mut body)).await.unwrap_or_else(|_| Err(timed_out()))
     };
     if matches!(&result, Err(status) if status.code == 413) {
         // A client that is still sending would see a reset instead of the answer.
@@ -33,11 +43,14 @@ pub(super) async fn read(mut body: Incoming) -> Result<Bytes, Status> {
     result
 }
 
-async fn collect(body: &mut Incoming) -> Result<Bytes, Status> {
+async fn collect<B>(body: &mut B) -> Result<Bytes, Status>
+where
+    B: http_body::Body<Data = Bytes, Error: fmt::Display> + Unpin,
+{
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let broken = |error: hyper::Error| Status::bad_request(format!("error reading request body: {error}"));
+        let broken = |error: B::Error| Status::bad_request(format!("error reading request body: {error}"));
         let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
         if first.len() + rest.len() + data.len() > MAX_BODY_BYTES {
             return Err(too_large());
@@ -55,7 +68,7 @@ async fn collect(body: &mut Incoming) -> Result<Bytes, Status> {
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
-async fn discard(mut body: Incoming) {
+async fn discard<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B) {
     let mut left = MAX_DISCARDED_BYTES;
     while let Some(Ok(frame)) = body.frame().await {
         match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
@@ -117,6 +130,28 @@ pub(super) fn patch(patch_type: PatchType, bytes: &[u8]) -> Result<(Body, Vec<St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Sends so many bytes at a time, for ever; none means that nothing ever comes.
+    fn endless(piece: Option<usize>) -> impl http_body::Body<Data = Bytes, Error = std::io::Error> + Unpin + Send {
+        let stream = futures::stream::unfold((), move |()| async move {
+            let Some(size) = piece else { return std::future::pending().await };
+            tokio::task::yield_now().await;
+            Some((Ok(http_body::Frame::data(Bytes::from(vec![b' '; size]))), ()))
+        });
+        http_body_util::StreamBody::new(Box::pin(stream))
+    }
+
+    #[tokio::test]
+    async fn a_body_that_comes_too_slowly_is_cut() {
+        let refused = read_within(endless(None), Duration::from_millis(5)).await.unwrap_err();
+        assert_eq!((refused.code, refused.reason), (504, Some(Reason::TIMEOUT)));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_cut_at_the_limit() {
+        let refused = read_within(endless(Some(100_000)), BODY_TIMEOUT).await.unwrap_err();
+        assert_eq!((refused.code, refused.reason), (413, Some(Reason::TOO_LARGE)));
+    }
 
     #[test]
     fn patches_are_known_by_their_media_types() {

@@ -37,6 +37,7 @@ impl Fixture {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy::default()),
             bounds: store::Bounds::default(),
+            advice: Arc::new(|_| Vec::new()),
         });
         let identity = Identity::generate().unwrap();
         let ca_pem = identity.ca_pem().to_owned();
