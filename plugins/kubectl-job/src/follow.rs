@@ -125,6 +125,10 @@ pub(crate) struct Follower<'a> {
     pieces: Option<mpsc::Receiver<Piece>>,
     tails: VecDeque<(String, VecDeque<String>)>,
     stuck: Option<(Stuck, Timestamp)>,
+    /// Words on failed attempts that wait, by UID of the pod, until its output has been printed.
+    held_back: Vec<(String, String)>,
+    /// Logs being read, by UID of the pod.
+    reading: HashMap<String, u32>,
     last_talk: Timestamp,
 }
 
@@ -144,6 +148,8 @@ impl<'a> Follower<'a> {
             pieces: Some(pieces),
             tails: VecDeque::new(),
             stuck: None,
+            held_back: Vec::new(),
+            reading: HashMap::new(),
             last_talk: Timestamp::now(),
         }
     }
@@ -198,6 +204,7 @@ impl<'a> Follower<'a> {
         if matches!(ending, Ending::Outcome(_) | Ending::Deleted | Ending::Stuck(_)) {
             self.read_to_the_end(&mut pieces, interrupts).await;
         }
+        std::mem::take(&mut self.held_back).into_iter().for_each(|(_, text)| self.printer.note(text));
         self.printer.hide();
         ending
     }
@@ -249,10 +256,10 @@ impl<'a> Follower<'a> {
     }
 
     fn take_pod(&mut self, pod: Pod) {
-        self.observe_attempts(&pod);
         if self.manner.logs == Logs::All {
             self.open_logs(&pod);
         }
+        self.observe_attempts(&pod);
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default();
         let uid = pod.metadata.uid.clone().unwrap_or_default();
         if matches!(phase, "Succeeded" | "Failed") {
@@ -264,6 +271,7 @@ impl<'a> Follower<'a> {
 
     fn open_logs(&mut self, pod: &Pod) {
         for source in self.sources.take(pod) {
+            *self.reading.entry(source.uid.clone()).or_insert(0) += 1;
             self.pump.open(source);
         }
     }
@@ -277,10 +285,16 @@ impl<'a> Follower<'a> {
             }
             let now = Timestamp::now();
             let text = progress::failed(&self.job, &self.attempts, attempt, now, self.printer.screen());
-            self.printer.note(text);
+            let uid = attempt.uid.clone();
             self.last_talk = now;
             if self.manner.logs == Logs::Failed {
                 self.open_logs(pod);
+            }
+            // What the attempt said comes before what is said about it.
+            if self.reading.contains_key(&uid) {
+                self.held_back.push((uid, text));
+            } else {
+                self.printer.note(text);
             }
         }
     }
@@ -299,8 +313,24 @@ impl<'a> Follower<'a> {
                     let text = format!("output of pod {} is incomplete: {error}", source.pod);
                     self.printer.note(crate::screen::escape(&text));
                 }
+                self.finish_reading(&source.uid);
             }
         }
+    }
+
+    /// Says what was held back until all output of a pod was printed.
+    fn finish_reading(&mut self, uid: &str) {
+        match self.reading.get_mut(uid) {
+            Some(open @ 2..) => {
+                *open -= 1;
+                return;
+            }
+            _ => self.reading.remove(uid),
+        };
+        let (ready, rest) = std::mem::take(&mut self.held_back).into_iter().partition(|(held, _)| held == uid);
+        self.held_back = rest;
+        let ready: Vec<(String, String)> = ready;
+        ready.into_iter().for_each(|(_, text)| self.printer.note(text));
     }
 
     fn keep(&mut self, source: &Source, bytes: &[u8]) {

@@ -76,7 +76,7 @@ fn of_pod(pod: &Pod) -> Option<Stuck> {
             return Some(Stuck {
                 reason: reason.to_owned(),
                 text,
-                hint: image_hint(reason, &status.image, pod, &status.name),
+                hint: image_hint((reason, message), &status.image, pod, &status.name),
             });
         }
     }
@@ -88,8 +88,9 @@ fn of_pod(pod: &Pod) -> Option<Stuck> {
     Some(obstacle("Unschedulable", &format!("pod {name} cannot be scheduled: {message}"), None))
 }
 
-fn image_hint(reason: &str, image: &str, pod: &Pod, container: &str) -> Option<String> {
-    if !reason.contains("Image") {
+fn image_hint((reason, message): (&str, &str), image: &str, pod: &Pod, container: &str) -> Option<String> {
+    // The local kubelet's message names the cure itself.
+    if !reason.contains("Image") || message.contains("--map-image") {
         return None;
     }
     let of_spec = || {

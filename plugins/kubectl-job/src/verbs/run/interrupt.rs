@@ -66,7 +66,7 @@ pub(crate) async fn stop(
         OnInterrupt::Suspend if !ephemeral => {
             printer.note(format!("{arrow} Job {name} {state}"));
             printer.note(format!(
-                "  resume: kubectl job env, then kubectl patch job {name} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
+                "  resume: eval \"$(kubectl job env)\"; kubectl patch job {name} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
             ));
             printer.note(format!("  delete: kubectl job delete {name}"));
         }

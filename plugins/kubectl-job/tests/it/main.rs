@@ -1,0 +1,6 @@
+//! The program as people run it: real server, real pods, real exit codes. One file per topic.
+
+mod bad_input;
+mod program;
+mod run;
+mod server;
