@@ -109,6 +109,9 @@ impl Interrupts {
     }
 }
 
+/// One run of a pod's containers: the pod's UID and how often they had restarted.
+type Run = (String, u32);
+
 /// A Job being followed, and everything that was learned on the way.
 pub(crate) struct Follower<'a> {
     client: Client,
@@ -125,10 +128,10 @@ pub(crate) struct Follower<'a> {
     pieces: Option<mpsc::Receiver<Piece>>,
     tails: VecDeque<(String, VecDeque<String>)>,
     stuck: Option<(Stuck, Timestamp)>,
-    /// Words on failed attempts that wait, by UID of the pod, until its output has been printed.
-    held_back: Vec<(String, String)>,
-    /// Logs being read, by UID of the pod.
-    reading: HashMap<String, u32>,
+    /// Words on failed attempts that wait, by run, until its output has been printed.
+    held_back: Vec<(Run, String)>,
+    /// How many logs of a run are being read.
+    reading: HashMap<Run, u32>,
     last_talk: Timestamp,
 }
 
@@ -271,7 +274,7 @@ impl<'a> Follower<'a> {
 
     fn open_logs(&mut self, pod: &Pod) {
         for source in self.sources.take(pod) {
-            *self.reading.entry(source.uid.clone()).or_insert(0) += 1;
+            *self.reading.entry((source.uid.clone(), source.run)).or_insert(0) += 1;
             self.pump.open(source);
         }
     }
@@ -285,14 +288,14 @@ impl<'a> Follower<'a> {
             }
             let now = Timestamp::now();
             let text = progress::failed(&self.job, &self.attempts, attempt, now, self.printer.screen());
-            let uid = attempt.uid.clone();
+            let run = (attempt.uid.clone(), attempt.run);
             self.last_talk = now;
             if self.manner.logs == Logs::Failed {
                 self.open_logs(pod);
             }
             // What the attempt said comes before what is said about it.
-            if self.reading.contains_key(&uid) {
-                self.held_back.push((uid, text));
+            if self.reading.contains_key(&run) {
+                self.held_back.push((run, text));
             } else {
                 self.printer.note(text);
             }
@@ -313,23 +316,23 @@ impl<'a> Follower<'a> {
                     let text = format!("output of pod {} is incomplete: {error}", source.pod);
                     self.printer.note(crate::screen::escape(&text));
                 }
-                self.finish_reading(&source.uid);
+                self.finish_reading(&(source.uid.clone(), source.run));
             }
         }
     }
 
-    /// Says what was held back until all output of a pod was printed.
-    fn finish_reading(&mut self, uid: &str) {
-        match self.reading.get_mut(uid) {
+    /// Says what was held back until all output of a run was printed.
+    fn finish_reading(&mut self, run: &Run) {
+        match self.reading.get_mut(run) {
             Some(open @ 2..) => {
                 *open -= 1;
                 return;
             }
-            _ => self.reading.remove(uid),
+            _ => self.reading.remove(run),
         };
-        let (ready, rest) = std::mem::take(&mut self.held_back).into_iter().partition(|(held, _)| held == uid);
+        let (ready, rest) = std::mem::take(&mut self.held_back).into_iter().partition(|(held, _)| held == run);
         self.held_back = rest;
-        let ready: Vec<(String, String)> = ready;
+        let ready: Vec<(Run, String)> = ready;
         ready.into_iter().for_each(|(_, text)| self.printer.note(text));
     }
 

@@ -157,3 +157,39 @@ fn a_dry_run_needs_no_server() {
     assert_eq!((stored.code, stored.out.as_str()), (0, "6"), "{}", stored.err);
     assert_eq!(program.say(&["get"]).err, "No resources found in default namespace.\n");
 }
+
+#[test]
+fn in_ci_nothing_is_left_behind_unless_a_server_was_started_on_purpose() {
+    let program = Program::new();
+    let run = || {
+        let mut command = program.command(&["run", "once", "--image=x", "--", "true"]);
+        command.env("CI", "true").output().expect("it starts")
+    };
+    assert!(run().status.success());
+    assert_eq!(program.say(&["server", "status"]).code, 1);
+    assert_eq!(program.say(&["server", "start"]).code, 0);
+    assert!(run().status.success());
+    assert_eq!(program.say(&["get", "-o", "name"]).out, "job.batch/once\n");
+}
+
+#[test]
+fn objects_of_one_manifest_are_created_in_order() {
+    let program = Program::new();
+    let job = manifest("reader", "backoffLimit: 0", "echo $GREETING")
+        .replace("        image: app:1\n", "        image: app:1\n        envFrom: [{configMapRef: {name: words}}]\n");
+    let words = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: words}\ndata: {GREETING: hello}\n";
+    let said = program.say_with(&["run", "--ephemeral", "-f", "-"], &format!("{words}---\n{job}"));
+    assert_eq!((said.code, said.out.as_str()), (0, "hello\n"), "{}", said.err);
+    assert!(said.err.contains("configmap/words created"), "{}", said.err);
+}
+
+#[test]
+fn a_container_that_restarts_in_its_pod_is_heard_each_time() {
+    let program = Program::new();
+    let seen = program.folder().join("seen");
+    let script = format!("if test -e {0}; then echo second; else touch {0}; echo first; exit 1; fi", seen.display());
+    let arguments = ["run", "--ephemeral", "--image=x", "--restart=OnFailure", "--", "sh", "-c", &script];
+    let said = program.say(&arguments);
+    assert_eq!((said.code, said.out.as_str()), (0, "first\nsecond\n"), "{}", said.err);
+    assert!(said.err.contains("#1 failed exit=1"), "{}", said.err);
+}
