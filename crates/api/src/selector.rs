@@ -40,7 +40,9 @@ impl LabelSelector {
         for part in split_outside_parentheses(text) {
             let part = part.trim();
             if !part.is_empty() {
-                requirements.push(parse_requirement(part)?);
+                let part = whole_requirement(part)?;
+                let wrap = |error| SelectorError(format!("unable to parse requirement: {error}"));
+                requirements.push(parse_requirement(part).map_err(wrap)?);
             } else if !text.trim().is_empty() {
                 return Err(SelectorError("found ',', expected: !, identifier, or 'end of string'".to_owned()));
             }
@@ -111,6 +113,16 @@ fn split_outside_parentheses(text: &str) -> Vec<&str> {
     }
     parts.push(&text[start..]);
     parts
+}
+
+/// Refuses what follows a whole `key=value`, as in `a=b=c`, which upstream reads as `a=b` and then an `=` too many.
+fn whole_requirement(text: &str) -> Result<&str, SelectorError> {
+    let special = ['=', '!', '<', '>', '(', ')'];
+    let value = text.find(special).map(|at| text[at..].trim_start_matches(['=', '!', '<', '>']));
+    let rest = value.filter(|value| !value.starts_with('(')).and_then(|value| Some(&value[value.find(special)?..]));
+    let Some(rest) = rest else { return Ok(text) };
+    let token = if rest.starts_with("==") || rest.starts_with("!=") { &rest[..2] } else { &rest[..1] };
+    Err(SelectorError(format!("found '{token}', expected: ',' or 'end of string'")))
 }
 
 fn parse_requirement(text: &str) -> Result<Requirement, SelectorError> {

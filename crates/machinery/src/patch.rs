@@ -41,10 +41,11 @@ pub fn apply(
     }
 }
 
-/// What upstream answers when a patch is well-formed but does not apply.
-fn unprocessable(why: &str) -> Status {
+/// What upstream answers when a patch is well-formed but does not apply: `NewGenericServerResponse` keeps the reason to
+/// itself. A cause would make kubectl leave out the message.
+fn unprocessable() -> Status {
     let message = "the server rejected our request due to an error in our request";
-    Status::failure(422, Reason::INVALID, message).with_cause("UnexpectedServerResponse", why, "")
+    Status { details: Some(Box::default()), ..Status::failure(422, Reason::INVALID, message) }
 }
 
 fn json(object: &mut Value, patch: Value) -> Result<(), Status> {
@@ -62,15 +63,10 @@ fn json(object: &mut Value, patch: Value) -> Result<(), Status> {
             let source = object.pointer(copy.from.as_str());
             growth_bytes += source.map_or(0, |source| source.to_string().len());
             if growth_bytes > MAX_COPY_GROWTH_BYTES {
-                let why = format!(
-                    "Unable to complete the copy, the accumulated size increase of copy is {growth_bytes}, \
-                     exceeding the limit {MAX_COPY_GROWTH_BYTES}"
-                );
-                return Err(unprocessable(&why));
+                return Err(unprocessable());
             }
         }
-        json_patch::patch_unsafe(object, std::slice::from_ref(operation))
-            .map_err(|error| unprocessable(&error.to_string()))?;
+        json_patch::patch_unsafe(object, std::slice::from_ref(operation)).map_err(|_| unprocessable())?;
     }
     Ok(())
 }

@@ -37,6 +37,20 @@ fn broken_label_selectors_are_refused() {
 }
 
 #[test]
+fn refusals_are_worded_as_upstream() {
+    for (text, why) in [
+        ("a=b=c", "found '=', expected: ',' or 'end of string'"),
+        ("a=b,c!=d!=e", "found '!=', expected: ',' or 'end of string'"),
+        (
+            "tier>x",
+            "unable to parse requirement: values[0][tier]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer",
+        ),
+    ] {
+        assert_eq!(LabelSelector::parse(text).expect_err(text).0, why);
+    }
+}
+
+#[test]
 fn absent_selector_selects_nothing_and_empty_one_everything() {
     assert!(!LabelSelector::of(None).expect("absent").matches(&labels(&[])));
     let empty = meta::LabelSelector::default();

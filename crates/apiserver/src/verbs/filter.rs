@@ -19,8 +19,7 @@ impl Filter {
     pub(crate) fn of(target: &Target<'_>, request: &Request) -> Result<Self, Status> {
         let labels = match &request.options.label_selector {
             None => LabelSelector::default(),
-            Some(text) => LabelSelector::parse(text)
-                .map_err(|error| Status::bad_request(format!("unable to parse requirement: {error}")))?,
+            Some(text) => LabelSelector::parse(text).map_err(|error| Status::bad_request(error.to_string()))?,
         };
         let fields = match &request.options.field_selector {
             None => FieldSelector::default(),

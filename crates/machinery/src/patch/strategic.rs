@@ -140,7 +140,7 @@ fn merge_items(
     for item in patch {
         let Some(wanted) = item.get(key).cloned() else {
             let why = format!("map: {item} does not contain declared merge key: {key}");
-            return Err(super::unprocessable(&why));
+            return Err(super::unprocessable().with_cause("UnexpectedServerResponse", &why, ""));
         };
         if directive_of(&item).as_deref() == Some("delete") {
             original.retain(|old| old.get(key) != Some(&wanted));

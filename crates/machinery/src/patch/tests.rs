@@ -97,7 +97,9 @@ fn json_patch_applies_tests_and_is_bounded() {
     apply(&mut object, PatchType::Json, patch, None).expect("applies");
     assert_eq!(object, json!({"a": {"b": [2, 3]}}));
     let failing = json!([{"op": "test", "path": "/a/b/0", "value": 1}]);
-    assert_eq!(apply(&mut object, PatchType::Json, failing, None).expect_err("fails").code, 422);
+    let refused = apply(&mut object, PatchType::Json, failing, None).expect_err("fails");
+    assert_eq!((refused.code, refused.details), (422, Some(Box::default())));
+    assert_eq!(refused.message, "the server rejected our request due to an error in our request");
     let many: Vec<Value> = (0..10_001).map(|_| json!({"op": "test", "path": "/a", "value": 1})).collect();
     let error = apply(&mut object, PatchType::Json, Value::Array(many), None).expect_err("too many");
     assert_eq!(error.code, 413);
