@@ -8,6 +8,7 @@ mod failure;
 mod lines;
 mod request;
 mod response;
+mod stack;
 
 #[cfg(test)]
 mod tests;
@@ -43,7 +44,7 @@ impl Client {
     /// When the options name no server, or what they name cannot be read.
     pub async fn connect(options: ConnectOptions) -> Result<(Self, String), Error> {
         let connect::Target { config, origin, namespace } = connect::resolve(&options).await?;
-        let client = kube::Client::try_from(config).map_err(|error| failure::explain(&origin, error))?;
+        let client = stack::client(config).map_err(|error| failure::explain(&origin, error))?;
         let connection = Connection { client, origin, request_timeout: options.request_timeout };
         Ok((Self::new(Arc::new(Http(Arc::new(connection)))), namespace))
     }
