@@ -6,6 +6,7 @@
 mod body;
 mod closing;
 mod connection;
+mod custom_resources;
 mod discovery;
 mod guard;
 mod health;

@@ -24,7 +24,7 @@ use super::openapi::{Schemas, Wanted};
 use super::payload::Payload;
 use super::query::Query;
 use super::reply::{self, AuditIds, JSON, TEXT};
-use super::{health, resource, target};
+use super::{custom_resources, health, resource, target};
 use crate::ApiServer;
 
 /// What all connections of a server share.
@@ -128,6 +128,9 @@ impl Service {
 
     async fn respond(&self, path: &str, parts: &Parts, incoming: Incoming) -> Result<Response<Payload>, Status> {
         let query = Query::parse(parts.uri.query());
+        if let Some(response) = custom_resources::list(path, &query, parts) {
+            return Ok(response);
+        }
         match target::resource(path) {
             Some(resource_path) => resource::respond(self, resource_path, &query, parts, incoming).await,
             None => self.document(path, &query, parts).await,

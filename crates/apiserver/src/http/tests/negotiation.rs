@@ -36,6 +36,18 @@ async fn discovery_is_served_in_all_forms_with_the_same_content() {
 }
 
 #[tokio::test]
+async fn there_are_no_custom_resources_so_that_kubectl_blames_the_kind_it_was_given() {
+    let fixture = Fixture::start().await;
+    let mut client = fixture.client(true).await;
+    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let list = client.get(path).await;
+    assert_eq!((list.code, &list.json()["items"]), (200, &json!([])));
+    assert_eq!(client.get(&format!("{path}?watch=true")).await.code, 404);
+    assert_eq!(client.get(&format!("{path}/x")).await.code, 404);
+    assert!(!client.get("/apis").await.text().contains("apiextensions"));
+}
+
+#[tokio::test]
 async fn unknown_places_are_404_in_the_form_that_clients_expect() {
     let fixture = Fixture::start().await;
     let mut client = fixture.client(false).await;
