@@ -3,6 +3,8 @@
 //! An object is immutable. Whoever needs a field beyond [`Meta`] decodes the JSON into the type, or the small view,
 //! that it wants; whoever needs to change it takes [`Object::to_value`], edits, and sends the result to the door.
 
+mod pointer;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -73,6 +75,11 @@ impl Object {
     /// When the object is not of that type.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.bytes)
+    }
+
+    /// Reads one field by its JSON pointer, such as `/spec/nodeName`, and builds nothing else; `None` when it is absent.
+    pub fn field(&self, pointer: &str) -> Option<Value> {
+        pointer::read(&self.bytes, pointer)
     }
 
     /// Decodes into a type that may borrow from the object's bytes.

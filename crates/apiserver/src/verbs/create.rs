@@ -18,8 +18,8 @@ pub(crate) fn create(server: &ApiServer, target: &Target<'_>, mut request: Reque
     body::check_kind(kind, &mut object)?;
     let mut warnings = body::check(&request, kind, &mut object)?;
     let generated = metadata::for_create(server, target, &request, &mut object)?;
-    strategy.prepare_for_create(&mut object);
     strategy.default(&mut object);
+    strategy.prepare_for_create(&mut object);
     validate(target, &object)?;
     let namespace = request.namespace.as_deref();
     metadata::admit_namespace(server, target, namespace, object["metadata"]["name"].as_str().unwrap_or_default())?;

@@ -11,8 +11,17 @@ use crate::server::Target;
 pub(crate) struct Filter {
     labels: LabelSelector,
     fields: FieldSelector,
-    /// The fields that need a look into the object's JSON: the selector's name and the JSON pointer.
-    pointers: Vec<(&'static str, &'static str)>,
+    /// The fields that need a look into the object's JSON.
+    pointers: Vec<Field>,
+}
+
+/// A field that a selector asks about.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    name: &'static str,
+    pointer: &'static str,
+    /// What the field reads as when it is absent.
+    absent: &'static str,
 }
 
 impl Filter {
@@ -29,8 +38,11 @@ impl Filter {
         let mut pointers = Vec::new();
         for field in fields.fields().filter(|field| !matches!(*field, "metadata.name" | "metadata.namespace")) {
             match known.iter().find(|(name, _)| *name == field) {
-                Some(entry) => pointers.push(*entry),
-                None => return Err(unsupported(target, field)),
+                Some((name, pointer)) => {
+                    let absent = target.strategy.selectable_default(name);
+                    pointers.push(Field { name, pointer, absent });
+                }
+                None => return Err(unsupported(field)),
             }
         }
         Ok(Self { labels, fields, pointers })
@@ -53,38 +65,23 @@ impl Filter {
         if self.fields.is_everything() {
             return true;
         }
-        let value = if self.pointers.is_empty() { Value::Null } else { object.to_value() };
         self.fields.matches(|field| match field {
             "metadata.name" => meta.name.clone(),
             "metadata.namespace" => meta.namespace.clone().unwrap_or_default(),
-            other => self.read(&value, other),
+            other => self.read(object, other),
         })
     }
 
-    fn read(&self, value: &Value, field: &str) -> String {
-        let pointer = self.pointers.iter().find(|(name, _)| *name == field).map(|(_, pointer)| *pointer);
-        match pointer.and_then(|pointer| value.pointer(pointer)) {
-            None | Some(Value::Null) => default_of(field).to_owned(),
-            Some(Value::String(text)) => text.clone(),
+    fn read(&self, object: &Object, name: &str) -> String {
+        let Some(field) = self.pointers.iter().find(|field| field.name == name) else { return String::new() };
+        match object.field(field.pointer) {
+            None | Some(Value::Null) => field.absent.to_owned(),
+            Some(Value::String(text)) => text,
             Some(other) => other.to_string(),
         }
     }
 }
 
-/// What upstream's field sets say of a field whose value is zero: numbers and booleans are never empty there.
-fn default_of(field: &str) -> &'static str {
-    match field {
-        "status.successful" => "0",
-        "spec.hostNetwork" | "spec.unschedulable" => "false",
-        _ => "",
-    }
-}
-
-fn unsupported(target: &Target<'_>, field: &str) -> Status {
-    let kind = &target.strategy.descriptor().kind;
-    let message = format!("field label not supported: {field}");
-    // Upstream prefixes the group, version and resource of what was asked for only for some kinds; the text after it
-    // is what clients show.
-    tracing::trace!(kind = %kind.kind, field, "unsupported field selector");
-    Status::bad_request(message)
+fn unsupported(field: &str) -> Status {
+    Status::bad_request(format!("field label not supported: {field}"))
 }

@@ -122,10 +122,10 @@ fn check_preconditions(target: &Target<'_>, before: &Object, new: &Value) -> Res
 fn prepare(target: &Target<'_>, request: &Request, new: &mut Value, old: &Value) -> Result<(), Status> {
     let (strategy, subresource) = (target.strategy, request.subresource.as_deref());
     metadata::for_update(new, old);
-    strategy.prepare_for_update(new, old, subresource);
     if subresource.is_none() {
         strategy.default(new);
     }
+    strategy.prepare_for_update(new, old, subresource);
     let mut errors: FieldErrors = registry::metadata::validate_update(&new["metadata"], &old["metadata"]);
     errors.extend(strategy.validate_update(new, old, subresource));
     if errors.is_empty() {
