@@ -69,7 +69,17 @@ fn ephemeral() -> Vec<Step> {
             .err_has("BackoffLimitExceeded"),
         step("run gone --ephemeral --image busybox --backoff-limit 0 -- no-such-command-anywhere")
             .exits(1)
-            .err_has("no-such-command-anywhere"),
+            .err_has("#1 failed exit=128 reason=StartError")
+            .err_has("FAILED * BackoffLimitExceeded")
+            .err_has("exec: \"no-such-command-anywhere\": executable file not found in $PATH"),
+        // As Debian 12's Perl does in `bpi(2000)` without libmath-bigint-perl: last words, then SIGSEGV. `$$$$` is `$$`.
+        step("run crash --ephemeral --image busybox --backoff-limit 1 -- sh -c 'echo undefined value at Calc.pm line 1049. >&2; kill -SEGV $$$$'")
+            .exits(1)
+            .err_has("pod/crash-????? #1 failed exit=139 reason=Error counted=1/1 next-retry=10s")
+            .err_has("pod/crash-????? #2 failed exit=139 reason=Error limit=1")
+            .err_has("2 pods failed; backoffLimit is 1, so the 2nd failure ended the Job.")
+            .err_has("killed by SIGSEGV (exit 139)")
+            .err_has("Last crash-????? * undefined value at Calc.pm line 1049."),
         step("run both --ephemeral --image busybox -- sh -c 'echo data; echo talk >&2'").has("data").talks(),
         step("run late --ephemeral --image busybox --timeout 1s -- sleep 600").exits(124).talks(),
     ]
@@ -108,7 +118,9 @@ fn local() -> Vec<Step> {
         step("run bad --image busybox --backoff-limit 0 -- sh -c 'exit 7'").exits(1).talks(),
         step("wait bad").exits(1).talks(),
         step("logs bad").out("").talks(),
-        step("wait nobody --timeout 1s").exits(4).err_has("nobody"),
+        // A Job that is not there yet may come: only a wait without patience says that it is not found.
+        step("wait nobody --timeout 1s").exits(124).err_has("timed out waiting*nobody"),
+        step("wait nobody --timeout 0").exits(4).err_has("\"nobody\" not found"),
         step("run slow --detach --image busybox -- sleep 600").talks(),
         step("wait slow --timeout 1s").exits(124).talks(),
         step("delete slow").has("slow").talks(),

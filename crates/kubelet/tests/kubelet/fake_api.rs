@@ -224,6 +224,7 @@ pub(crate) async fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = std::time::Instant::now();
     while !holds() {
         assert!(begin.elapsed() < std::time::Duration::from_secs(20), "waited too long for {what}");
+        // tidy: allow-sleep files and the log tell nobody when they change; this is the pause between looks.
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
 }

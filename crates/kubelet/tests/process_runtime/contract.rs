@@ -38,6 +38,7 @@ pub(crate) async fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
         assert!(begin.elapsed() < Duration::from_secs(20), "waited too long for {what}");
+        // tidy: allow-sleep the process table tells nobody when it changes; this is the pause between looks.
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

@@ -27,7 +27,12 @@ pub(super) fn files(session: &Session) -> anyhow::Result<()> {
 /// The steps.
 pub(super) fn steps() -> Vec<Step> {
     vec![
-        step("create -f {work}/unknown.yaml").exits(1).err_has("unknown field \"*parallelizm\"").since(27),
+        step("create -f {work}/unknown.yaml").exits(1).err_has("ValidationError(Job.spec): unknown field \"parallelizm\" in io.k8s.api.batch.v1.JobSpec").until(24),
+        step("create -f {work}/unknown.yaml")
+            .exits(1)
+            .err_has("Job in version \"v1\" cannot be handled as a Job: strict decoding error: unknown field \"spec.parallelizm\"")
+            .since(27),
+        step("create -f {work}/type.yaml").exits(1).err_has("ValidationError(Job.spec.completions): invalid type*got \"string\", expected \"integer\"").until(24),
         step("create -f {work}/type.yaml --validate=false").exits(1).err_has("Job in version \"v1\" cannot be handled as a Job*completions*"),
         step("create -f {work}/always.yaml").fails(
             "The Job \"mistake\" is invalid: spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \"Never\"",
@@ -40,7 +45,7 @@ pub(super) fn steps() -> Vec<Step> {
         step("create -f {work}/name.yaml")
             .exits(1)
             .err_has("The ConfigMap \"Not_A_Name\" is invalid: metadata.name: Invalid value: \"Not_A_Name\": a lowercase RFC 1123 subdomain must consist of *"),
-        step("get jobs --selector='a=b=c'").exits(1).err_has("*unable to parse requirement*").since(27),
+        step("get jobs --selector='a=b=c'").exits(1).err_has("*found '=', expected: ',' or 'end of string'"),
         step("get job mistake").fails("Error from server (NotFound): jobs.batch \"mistake\" not found"),
         step("get --raw /readyz").out("ok"),
     ]

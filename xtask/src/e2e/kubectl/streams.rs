@@ -78,8 +78,8 @@ fn wait_for_deletion(session: &Session, report: &mut Report) -> anyhow::Result<(
     let deleted = succeeds(session, "delete job followed")?;
     let ended = wait.end(LIMIT).and_then(|code| match code {
         Some(0) => Ok(()),
-        // kubectl 1.20 reports NotFound when the Job is gone before it looks.
-        _ if wait.output().contains("NotFound") => Ok(()),
+        // kubectl 1.20 fails when the Job is gone before it looks; in which words depends on how long before.
+        _ if ["NotFound", "no matching resources found"].iter().any(|words| wait.output().contains(words)) => Ok(()),
         other => Err(format!("exit code {other:?}: {}", wait.output())),
     });
     report.check("wait --for=delete ends when the Job is gone", deleted.and(ended));
