@@ -2,7 +2,10 @@
 //!
 //! A real cluster is used only when a flag names it. The user's own kubeconfig is neither read nor written without.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
+use api::resource::NAMESPACES;
 use client::{Client, ConnectOptions};
 
 use crate::cli::connection::Connection;
@@ -159,13 +162,41 @@ async fn local(connection: &Connection, options: &ServeArgs, screen: Screen) -> 
             return Err(Failure::usage(format!("error: {text}")).into());
         }
     }
+    let (client, namespace) = match reach(connection, &state).await {
+        Ok(reached) => reached,
+        // A server that was just killed holds its lock until the kernel has taken it apart.
+        Err(_) if dies(&state).await? => {
+            start::ensure(&state, options, screen)?;
+            reach(connection, &state).await?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Target { client, namespace, place: Place::Local })
+}
+
+/// Connects to the local server and sees that it answers.
+async fn reach(connection: &Connection, state: &StateDir) -> Result<(Client, String), client::Error> {
     let route = ConnectOptions {
         kubeconfig: Some(state.kubeconfig()),
         namespace: connection.namespace.clone(),
         ..ConnectOptions::default()
     };
     let (client, namespace) = Client::connect(route).await?;
-    Ok(Target { client, namespace, place: Place::Local })
+    match client.get(&NAMESPACES, None, "default").await {
+        Err(error) if error.status().is_none() => Err(error),
+        _ => Ok((client, namespace)),
+    }
+}
+
+/// Whether a server that does not answer is found to have ended within a moment.
+async fn dies(state: &StateDir) -> anyhow::Result<bool> {
+    for _ in 0..100 {
+        if !state.is_alive()? {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(false)
 }
 
 async fn remote(connection: &Connection) -> anyhow::Result<Target> {

@@ -1,12 +1,17 @@
 //! Reads logs, any number at a time up to a bound, and hands their lines over one channel.
+//!
+//! Guarantee: the runs of one container are heard one after the other, in the order in which they were opened.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use api::k8s::api::core::v1::Pod;
 use api::logs::LogOptions;
+use api::resource::PODS;
 use bytes::BytesMut;
-use client::Client;
+use client::{ByteStream, Client};
 use futures::StreamExt as _;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::sources::Source;
@@ -45,6 +50,8 @@ pub(crate) struct Pump {
     permits: Arc<Semaphore>,
     tasks: JoinSet<()>,
     sender: mpsc::Sender<Piece>,
+    /// Ends when the last run of a container has been read, by pod UID and container.
+    last_runs: HashMap<(String, String), oneshot::Receiver<()>>,
     /// How many logs have not ended.
     pub(crate) open: usize,
 }
@@ -55,7 +62,8 @@ impl Pump {
         let (sender, receiver) = mpsc::channel(MAX_LINES_WAITING);
         let permits = Arc::new(Semaphore::new(MAX_OPEN_LOGS));
         let (namespace, tasks) = (namespace.to_owned(), JoinSet::new());
-        (Self { client, namespace, options, permits, tasks, sender, open: 0 }, receiver)
+        let pump = Self { client, namespace, options, permits, tasks, sender, last_runs: HashMap::new(), open: 0 };
+        (pump, receiver)
     }
 
     /// Begins to read a log.
@@ -67,7 +75,15 @@ impl Pump {
         let (client, namespace) = (self.client.clone(), self.namespace.clone());
         let (sender, permits) = (self.sender.clone(), self.permits.clone());
         self.open += 1;
+        let (done, next) = oneshot::channel();
+        let before = self.last_runs.insert((source.uid.clone(), source.container.clone()), next);
         self.tasks.spawn(async move {
+            if let Some(before) = before {
+                // The sender is dropped, never used: its end is the message. A permit is taken only after that, so
+                // that runs that wait for each other cannot use all of them up.
+                let _ = before.await;
+            }
+            let _done: oneshot::Sender<()> = done;
             let _permit = permits.acquire_owned().await;
             let source = Arc::new(source);
             let error = read(&client, &namespace, options, &source, &sender).await.err().map(|error| error.to_string());
@@ -90,7 +106,11 @@ async fn read(
     source: &Arc<Source>,
     sender: &mpsc::Sender<Piece>,
 ) -> Result<(), client::Error> {
-    let mut stream = client.logs(namespace, &source.pod, options).await?;
+    let mut stream = if source.may_restart {
+        open_run(client, namespace, options, source).await?
+    } else {
+        client.logs(namespace, &source.pod, options).await?
+    };
     let mut buffer = BytesMut::new();
     let line = |bytes: BytesMut| Piece::Line { source: source.clone(), bytes: bytes.freeze() };
     while let Some(chunk) = stream.next().await {
@@ -108,6 +128,43 @@ async fn read(
         let _ = sender.send(line(buffer)).await;
     }
     Ok(())
+}
+
+/// Opens the log of one run and no other.
+///
+/// The API knows the current run and the one before, not runs by number. So the restarts are counted before and after
+/// the log is opened: only between two equal counts is it certain which run was opened.
+async fn open_run(
+    client: &Client,
+    namespace: &str,
+    options: LogOptions,
+    source: &Source,
+) -> Result<ByteStream, client::Error> {
+    let mut restarts = restarts(client, namespace, source).await?;
+    loop {
+        let mut options = options.clone();
+        options.previous = match restarts.saturating_sub(source.run) {
+            0 => false,
+            1 => true,
+            _ => return Err(client::Error::Unexpected("a log of a later run; that of this run is gone")),
+        };
+        options.follow &= !options.previous;
+        let stream = client.logs(namespace, &source.pod, options).await?;
+        let now = self::restarts(client, namespace, source).await?;
+        if now == restarts {
+            return Ok(stream);
+        }
+        restarts = now;
+    }
+}
+
+/// How often the container has restarted by now.
+async fn restarts(client: &Client, namespace: &str, source: &Source) -> Result<u32, client::Error> {
+    let pod: Pod = client.get(&PODS, Some(namespace), &source.pod).await?.decode().map_err(client::Error::Decode)?;
+    let status = pod.status.unwrap_or_default();
+    let mut all = status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
+    let count = all.find(|status| status.name == source.container).map_or(0, |status| status.restart_count);
+    Ok(u32::try_from(count).unwrap_or(0))
 }
 
 /// The first line of a buffer with its end, or a part of a line that is too long to wait for its end.

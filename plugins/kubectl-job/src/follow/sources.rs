@@ -17,6 +17,8 @@ pub(crate) struct Source {
     pub(crate) run: u32,
     /// Read the run before the current one.
     pub(crate) is_previous: bool,
+    /// Another run may take the current one's place while it is being opened.
+    pub(crate) may_restart: bool,
 }
 
 /// Remembers which runs were opened.
@@ -61,12 +63,14 @@ impl Sources {
         if run < *next {
             return;
         }
+        let policy = pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref());
         let source = |run, is_previous| Source {
             uid: uid.clone(),
             pod: pod.metadata.name.clone().unwrap_or_default(),
             container: status.name.clone(),
             run,
             is_previous,
+            may_restart: policy != Some("Never"),
         };
         if run > *next {
             sources.push(source(run - 1, true));
