@@ -6,6 +6,7 @@
 mod stall;
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::closing::Closing;
 use super::limits::{
@@ -99,18 +101,11 @@ async fn serve(
     protocols: Protocols,
     _place: OwnedSemaphorePermit,
 ) {
-    if let Err(error) = socket.set_nodelay(true) {
-        tracing::debug!(%error, "set TCP_NODELAY");
-    }
-    let stream = match timeout(HANDSHAKE_TIMEOUT, tls.accept(Stalling::new(socket, STALL_TIMEOUT))).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake"),
-        Err(_) => return tracing::debug!("TLS handshake took too long"),
-    };
+    let Some(stream) = handshake(socket, tls).await else { return };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let builder = if http2 { &protocols.http2 } else { &protocols.http1 };
     let unwelcome = Arc::new(Notify::new());
-    let mut closing = service.closing();
+    let closing = service.closing();
     let handler = {
         let unwelcome = unwelcome.clone();
         service_fn(move |request| {
@@ -124,26 +119,41 @@ async fn serve(
             }
         })
     };
-    let mut connection = std::pin::pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), handler));
-    let mut ending = false;
-    loop {
-        let result = tokio::select! {
-            biased;
-            result = connection.as_mut() => result,
-            () = closing.closed(), if !ending => {
-                ending = true;
-                connection.as_mut().graceful_shutdown();
-                continue;
-            }
-            () = unwelcome.notified(), if !ending => {
-                ending = true;
-                connection.as_mut().graceful_shutdown();
-                continue;
-            }
-        };
-        if let Err(error) = result {
-            tracing::debug!(error = &*error, "connection ended");
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), handler));
+    let early = tokio::select! {
+        biased;
+        result = connection.as_mut() => Some(result),
+        () = ended(closing, &unwelcome) => None,
+    };
+    let result = match early {
+        Some(result) => result,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
-        return;
+    };
+    if let Err(error) = result {
+        tracing::debug!(error = &*error, "connection ended");
+    }
+}
+
+/// The TLS handshake of a new connection; `None` when the peer failed it or took too long.
+async fn handshake(socket: TcpStream, tls: TlsAcceptor) -> Option<TlsStream<Stalling<TcpStream>>> {
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "set TCP_NODELAY");
+    }
+    match timeout(HANDSHAKE_TIMEOUT, tls.accept(Stalling::new(socket, STALL_TIMEOUT))).await {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake"),
+        Err(_) => tracing::debug!("TLS handshake took too long"),
+    }
+    None
+}
+
+/// Waits for the server to close, or for the client to turn out not to be one of ours.
+async fn ended(mut closing: Closing, unwelcome: &Notify) {
+    tokio::select! {
+        () = closing.closed() => {}
+        () = unwelcome.notified() => {}
     }
 }
