@@ -10,6 +10,8 @@ mod reading;
 mod streams;
 mod writing;
 
+use std::fs;
+
 use super::Context;
 use super::clients::{self, Kubectl};
 use super::report::Report;
@@ -45,9 +47,12 @@ fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> any
     session.run(&jobs::deletion(), report)?;
     mistakes::files(&session)?;
     session.run(&mistakes::steps(), report)?;
+    session.run(&mistakes::missing_command(), report)?;
     streams::run(&session, report)?;
     manifests::run(&session, report)?;
+    session.file("kept.kubeconfig", &fs::read_to_string(server.kubeconfig())?)?;
     server.stop()?;
+    session.run(&mistakes::stale(), report)?;
     report.check("server stop leaves no process", no_process(&server));
     Ok(())
 }

@@ -6,7 +6,9 @@
 
 use std::borrow::Cow;
 
-/// A path that is refused before it is looked at.
+/// A path that is refused before it is looked at, with 400.
+///
+/// Differs: upstream has no route for most such paths and answers 404.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TargetError {
     /// An escape that is not two hex digits, or bytes that are not UTF-8.

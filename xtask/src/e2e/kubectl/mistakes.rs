@@ -19,9 +19,36 @@ pub(super) fn files(session: &Session) -> anyhow::Result<()> {
     session.file("type.yaml", &job("  completions: three\n", never))?;
     session.file("always.yaml", &job("", "      restartPolicy: Always\n"))?;
     session.file("negative.yaml", &job("  backoffLimit: -1\n", never))?;
+    let absent = job("  backoffLimit: 1\n", never).replace("mistake", "missing").replace("\"true\"", "no-such-command");
+    session.file("missing.yaml", &absent)?;
     session.file("broken.yaml", "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: [unclosed\nspec: {}\n")?;
     session.file("kind.yaml", "apiVersion: batch/v1\nkind: Jobb\nmetadata:\n  name: mistake\n")?;
     session.file("name.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: Not_A_Name\n")
+}
+
+/// A command that does not exist: the container cannot start, the Job retries after its back-off and fails.
+pub(super) fn missing_command() -> Vec<Step> {
+    let terminated = "get pods -l job-name=missing -o jsonpath={.items[0].status.containerStatuses[0].state.terminated";
+    vec![
+        step("create -f {work}/missing.yaml").out("job.batch/missing created"),
+        step("wait --for=condition=failed job/missing --timeout=60s").out("job.batch/missing condition met"),
+        step(&format!("{terminated}.reason}}")).out("StartError"),
+        step(&format!("{terminated}.exitCode}}")).out("128"),
+        step(&format!("{terminated}.message}}")).has("exec: \"no-such-command\": executable file not found in $PATH"),
+        step("get job missing -o jsonpath={.status.failed}").out("2"),
+        step("describe job missing")
+            .has("Warning BackoffLimitExceeded * job-controller Job has reached the specified backoff limit"),
+        step("delete job missing").out("job.batch \"missing\" deleted*"),
+    ]
+}
+
+/// A kept copy of the kubeconfig of a server that is gone; the server removes its own.
+pub(super) fn stale() -> Vec<Step> {
+    vec![
+        step("get jobs --kubeconfig {work}/kept.kubeconfig")
+            .exits(1)
+            .err_has("The connection to the server 127.0.0.1:* was refused - did you specify the right host or port?"),
+    ]
 }
 
 /// The steps.

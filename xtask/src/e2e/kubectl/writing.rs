@@ -28,7 +28,8 @@ fn labels() -> Vec<Step> {
         step("label job hello team=red --overwrite").out("job.batch/hello labeled"),
         step("label job hello team-").out("job.batch/hello *labeled"),
         step("get jobs -l team -o name").out(""),
-        step("annotate job hello note='read me'").out("job.batch/hello annotated"),
+        // kubectl 1.27 says "annotate", the others "annotated".
+        step("annotate job hello note='read me'").out("job.batch/hello annotate*"),
         step("get job hello -o jsonpath={.metadata.annotations.note}").out("read me"),
     ]
 }
