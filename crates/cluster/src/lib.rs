@@ -140,8 +140,8 @@ impl Cluster {
         self.serving.lock().as_ref().map(Serving::last_request_at)
     }
 
-    /// Ends everything in order: no new requests, no new decisions, then all containers. Bounded by the supervisor's
-    /// patience of some seconds; usually milliseconds.
+    /// Ends everything in order: no new requests, no new decisions, then all containers, then their files. Bounded by
+    /// the supervisor's patience of some seconds; usually milliseconds.
     pub async fn shutdown(self) {
         let serving = self.serving.lock().take();
         if let Some(serving) = serving {
@@ -150,6 +150,8 @@ impl Cluster {
         self.jobs.shutdown().await;
         self.system.shutdown().await;
         self.kubelet.shutdown().await;
+        // The pods were in memory only: nobody can ask for their logs any more.
+        self.kubelet.remove_all_files();
     }
 }
 

@@ -32,12 +32,15 @@ use crate::plan::NodeFacts;
 use crate::runtime::{ContainerId, ExitReceiver, Exited, Runtime};
 use worker::PodEntry;
 
+/// Directory of the pods' working directories, under the state directory.
+const SCRATCH: &str = "pods";
+
 /// Settings of a kubelet.
 #[derive(Clone, Debug)]
 pub struct KubeletConfig {
     /// The node's name: pods whose `spec.nodeName` it is run here.
     pub node_name: String,
-    /// Where logs and scratch directories go. Removed with each pod, never as a whole.
+    /// Where logs and scratch directories go. Removed with each pod; those of pods that are gone, at the first list.
     pub state_directory: PathBuf,
     /// Which images stand for which programs.
     pub image_rules: Vec<ImageRule>,
@@ -141,13 +144,30 @@ impl Kubelet {
     }
 }
 
+impl Kubelet {
+    /// Removes what all pods have left on disk. For a kubelet whose API server ends with it, after
+    /// [`Kubelet::shutdown`]: any other reads its pods' logs again after a restart.
+    pub fn remove_all_files(&self) {
+        for uid in self.shared.uids_on_disk() {
+            self.shared.clean_up(&uid);
+        }
+    }
+}
+
 impl Shared {
+    /// UIDs of pods that have files, from this kubelet or one before.
+    fn uids_on_disk(&self) -> HashSet<String> {
+        let roots = [self.log_root(), self.config.state_directory.join(SCRATCH)];
+        let entries = roots.into_iter().filter_map(|root| std::fs::read_dir(root).ok()).flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| is_uid(name)).collect()
+    }
+
     fn log_root(&self) -> PathBuf {
         self.config.state_directory.join("logs")
     }
 
     fn scratch(&self, uid: &str) -> PathBuf {
-        self.config.state_directory.join("pods").join(uid)
+        self.config.state_directory.join(SCRATCH).join(uid)
     }
 
     /// Removes what a pod that is gone has left on disk.
@@ -165,6 +185,7 @@ impl Shared {
 
 async fn run(shared: Arc<Shared>, mut exits: ExitReceiver, mut stopped: watch::Receiver<bool>) {
     let mut workers = JoinSet::new();
+    let mut swept = false;
     workers.spawn(node::register(Arc::clone(&shared)));
     let selection = Selection {
         field_selector: Some(format!("spec.nodeName={}", shared.config.node_name)),
@@ -183,7 +204,12 @@ async fn run(shared: Arc<Shared>, mut exits: ExitReceiver, mut stopped: watch::R
                 }
             }
             Some(observation) = observations.next() => match observation {
-                Observation::Restarted { objects, .. } => restart(&shared, &mut workers, &objects),
+                Observation::Restarted { objects, .. } => {
+                    if !std::mem::replace(&mut swept, true) {
+                        sweep(&shared, &objects);
+                    }
+                    restart(&shared, &mut workers, &objects);
+                }
                 Observation::Applied(object) => apply(&shared, &mut workers, &object),
                 Observation::Deleted(object) => gone(&shared, &object.meta().uid),
                 Observation::Reached(_) => {}
@@ -199,6 +225,20 @@ fn route(shared: &Shared, exited: Exited) {
     if let Some(entry) = shared.pods.get(&Uid::from(uid)) {
         entry.tell(|inbox| inbox.exits.push(exited));
     }
+}
+
+/// Removes the files of pods that went while no kubelet looked, as upstream's `cleanupOrphanedPodDirs` does.
+fn sweep(shared: &Shared, objects: &[Arc<Object>]) {
+    let present: HashSet<&str> = objects.iter().map(|object| object.meta().uid.as_str()).collect();
+    for uid in shared.uids_on_disk().iter().filter(|uid| !present.contains(uid.as_str())) {
+        shared.clean_up(uid);
+    }
+}
+
+/// Whether a file's name is a UUID: nothing else in the directory is the kubelet's to remove.
+fn is_uid(name: &str) -> bool {
+    let groups = name.split('-').map(str::len);
+    groups.eq([8, 4, 4, 4, 12]) && name.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 fn restart(shared: &Arc<Shared>, workers: &mut JoinSet<()>, objects: &[Arc<Object>]) {

@@ -1,5 +1,6 @@
 //! A cluster per test, its two clients, and waiting for a state.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use api::k8s::api::batch::v1::Job;
@@ -24,12 +25,17 @@ pub(crate) struct Own {
 
 pub(crate) async fn start() -> Own {
     let state = tempfile::tempdir().expect("a directory");
-    let program = env!("CARGO_BIN_EXE_cluster-supervisor").into();
     let clock = Arc::new(SkewClock::default());
-    let mut config = Config::new(state.path().to_owned(), SupervisorCommand { program, args: Vec::new() });
-    config.clock = clock.clone();
-    let cluster = Cluster::start(config).await.expect("the cluster starts");
+    let cluster = start_in(state.path(), clock.clone()).await;
     Own { cluster, clock, _state: state }
+}
+
+/// A cluster in a directory that outlives it.
+pub(crate) async fn start_in(state: &Path, clock: SharedClock) -> Cluster {
+    let program = env!("CARGO_BIN_EXE_cluster-supervisor").into();
+    let mut config = Config::new(state.to_owned(), SupervisorCommand { program, args: Vec::new() });
+    config.clock = clock;
+    Cluster::start(config).await.expect("the cluster starts")
 }
 
 /// A client that goes through a real TLS socket.

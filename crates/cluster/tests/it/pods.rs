@@ -1,8 +1,11 @@
 //! Bare pods: what a container's environment, restarts and end look like from the API.
 
+use std::sync::Arc;
+
+use clock::SystemClock;
 use serde_json::{Value, json};
 
-use super::common::{PODS, log, start, until};
+use super::common::{PODS, log, start, start_in, until};
 
 fn pod(name: &str, spec: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "x"}}, "spec": spec})
@@ -75,4 +78,29 @@ async fn an_unmapped_image_without_a_command_waits_and_says_what_to_do() {
     let message = waiting["message"].as_str().expect("a message");
     assert!(message.contains("--map-image") && message.contains("registry.example/app:1"), "{message}");
     own.cluster.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_cluster_sweeps_what_a_killed_one_left_and_leaves_nothing_itself() {
+    let state = tempfile::tempdir().expect("a directory");
+    let left = ["logs", "pods"].map(|root| state.path().join(root).join("0228db2a-59c2-4d84-a9f8-53c01cc22188"));
+    let strange = state.path().join("pods").join("not-a-pod");
+    for directory in left.iter().chain([&strange]) {
+        std::fs::create_dir_all(directory.join("below")).expect("made");
+    }
+    let cluster = start_in(state.path(), Arc::new(SystemClock)).await;
+    let client = cluster.client();
+    let container = json!({"name": "c", "image": "x", "command": ["sh", "-c", "echo here; touch file"]});
+    let spec = json!({"restartPolicy": "Never", "containers": [container]});
+    client.create(&PODS, Some("default"), pod("tidy", spec.clone())).await.expect("created");
+    until(&client, &PODS, "tidy", |pod| pod["status"]["phase"] == "Succeeded").await;
+    assert_eq!(left.map(|directory| directory.exists()), [false, false]);
+    assert_eq!(log(&client, "tidy").await, "here\n");
+    cluster.shutdown().await;
+    let names = |root: &str| {
+        let entries = std::fs::read_dir(state.path().join(root)).expect("is there");
+        entries.map(|entry| entry.expect("an entry").file_name()).collect::<Vec<_>>()
+    };
+    assert!(names("logs").is_empty());
+    assert_eq!(names("pods"), ["not-a-pod"], "only what belongs to pods is removed");
 }

@@ -2,17 +2,19 @@
 //!
 //! This side makes the pipes, passes their write ends on, and turns what containers print into logs. It holds the only
 //! other end of the supervisor's command socket, close-on-exec like everything here: the moment this process is gone,
-//! however it went, the supervisor sees the end of that socket and kills every pod process.
+//! however it went, the supervisor sees the end of that socket and kills every pod process. A supervisor that dies by
+//! itself takes its containers with it, each of which is reported as killed, and is replaced.
 
 mod link;
 mod output;
 mod strays;
+mod supervision;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,17 +22,15 @@ use std::time::Duration;
 use clock::SharedClock;
 use dashmap::DashMap;
 use parking_lot::Mutex;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::UnixStream;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::logs::Logs;
 use crate::runtime::{
     ContainerId, ContainerSpec, ExitReceiver, ExitStatus, Exited, Runtime, RuntimeFuture, StartError, Started, wire,
 };
 use output::Output;
+use supervision::Launcher;
 
 /// The variable that marks every process of a container, for people and for sweeping up after a dead supervisor.
 pub const CONTAINER_VARIABLE: &str = "KUBECTL_JOB_CONTAINER";
@@ -71,7 +71,6 @@ pub enum ProcessError {
 /// The process runtime.
 pub struct ProcessRuntime {
     shared: Arc<Shared>,
-    supervisor: Mutex<Option<Child>>,
 }
 
 /// What the runtime's tasks share.
@@ -85,7 +84,11 @@ struct Shared {
     outbox_filled: Notify,
     starts: Arc<Semaphore>,
     exits: mpsc::Sender<Exited>,
+    /// A token was freed.
+    ended: Notify,
+    /// Nothing starts any more. Set once, under the lock of `supervisor`.
     closed: AtomicBool,
+    supervisor: Mutex<Option<Child>>,
 }
 
 /// A container between its start command and its end.
@@ -116,45 +119,23 @@ impl ProcessRuntime {
         clock: SharedClock,
         logs: Arc<Logs>,
     ) -> Result<(Self, ExitReceiver), ProcessError> {
-        let sockets = |error: rustix::io::Errno| ProcessError::Sockets(error.into());
-        let pair = || socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).map_err(sockets);
-        let ((commands, commands_far), (reports, reports_far)) = (pair()?, pair()?);
-        let supervisor = Command::new(&config.supervisor_program)
-            .args(&config.supervisor_args)
-            .stdin(Stdio::from(commands_far))
-            .stdout(Stdio::from(reports_far))
-            .spawn()
-            .map_err(|source| ProcessError::Supervisor { program: config.supervisor_program.clone(), source })?;
-        raise_open_files_limit();
-        let asynchronous = |socket: OwnedFd| {
-            let socket = std::os::unix::net::UnixStream::from(socket);
-            socket.set_nonblocking(true)?;
-            UnixStream::from_std(socket)
-        };
-        let asynchronous = |socket| asynchronous(socket).map_err(ProcessError::Sockets);
-        let (commands, reports) = (asynchronous(commands)?, asynchronous(reports)?);
+        let mut launcher = Launcher::new(config.clone());
+        let (child, sockets) = launcher.launch()?;
+        launcher.raise_open_files_limit();
         let (exits, exit_receiver) = mpsc::channel(EXITS_WAITING_MAX);
-        let shared = Arc::new(Shared::new(clock, logs, exits));
-        tokio::spawn(link::send_commands(Arc::clone(&shared), commands));
-        tokio::spawn(link::receive_reports(Arc::clone(&shared), reports));
-        Ok((Self { shared, supervisor: Mutex::new(Some(supervisor)) }, exit_receiver))
+        let shared = Arc::new(Shared::new(clock, logs, exits, child));
+        tokio::spawn(supervision::run(Arc::clone(&shared), launcher, sockets));
+        Ok((Self { shared }, exit_receiver))
     }
 
-    /// Process id of the supervisor; `None` after shutdown.
+    /// Process id of the supervisor; `None` after shutdown, and while a dead one is being replaced.
     pub fn supervisor_pid(&self) -> Option<u32> {
-        self.supervisor.lock().as_ref().map(Child::id)
-    }
-}
-
-fn raise_open_files_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
-        debug!(%error, "open files limit stays as it is");
+        self.shared.supervisor.lock().as_ref().map(Child::id)
     }
 }
 
 impl Shared {
-    fn new(clock: SharedClock, logs: Arc<Logs>, exits: mpsc::Sender<Exited>) -> Self {
+    fn new(clock: SharedClock, logs: Arc<Logs>, exits: mpsc::Sender<Exited>, supervisor: Child) -> Self {
         Self {
             clock,
             logs,
@@ -165,7 +146,9 @@ impl Shared {
             outbox_filled: Notify::new(),
             starts: Arc::new(Semaphore::new(STARTS_IN_FLIGHT_MAX)),
             exits,
+            ended: Notify::new(),
             closed: AtomicBool::new(false),
+            supervisor: Mutex::new(Some(supervisor)),
         }
     }
 
@@ -185,14 +168,15 @@ impl Shared {
         let (exited, end) = oneshot::channel();
         let program = spec.argv.first().cloned().unwrap_or_default();
         self.tokens.insert(spec.id.clone(), token);
-        // Known before the command leaves, so that no answer finds a stranger.
         let live = Live { id: spec.id.clone(), program, started: Some(started), exited };
-        self.live.lock().insert(token, live);
         {
             let mark = (CONTAINER_VARIABLE, &*spec.id.0);
             let env: Vec<(&str, &str)> =
                 spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([mark]).collect();
+            // Known before the command leaves, so that no answer finds a stranger; under one lock with the command, so
+            // that a start which is given up with a dead supervisor never reaches the next one.
             let mut outbox = self.outbox.lock();
+            self.live.lock().insert(token, live);
             wire::encode_start(&mut outbox.bytes, token, &spec.program, &spec.cwd, &spec.argv, env.into_iter());
             outbox.descriptors.extend(writers);
         }
@@ -224,6 +208,7 @@ impl Shared {
         // No sender is left when the start failed: then there is no end to report.
         let Ok((status, finished_at)) = result else { return };
         self.tokens.remove(&id);
+        self.ended.notify_one();
         let _ = self.exits.send(Exited { id, status, finished_at }).await;
     }
 
@@ -253,18 +238,25 @@ impl Shared {
 
     /// The supervisor is gone: nothing runs any more, or is killed now.
     fn supervisor_ended(&self) {
-        let expected = self.closed.swap(true, Ordering::SeqCst);
-        let live: Vec<Live> = self.live.lock().drain().map(|(_, live)| live).collect();
-        if !expected {
-            warn!(containers = live.len(), "the pod supervisor died; its containers are killed");
+        let live: Vec<Live> = {
+            let mut outbox = self.outbox.lock();
+            *outbox = Outbox::default();
+            self.live.lock().drain().map(|(_, live)| live).collect()
+        };
+        if self.is_closed() {
+            self.starts.close();
+        } else {
+            warn!(containers = live.len(), "the pod supervisor died; its containers are killed and it is replaced");
             strays::kill(&live.iter().map(|live| &*live.id.0).collect());
         }
-        self.outbox_filled.notify_one();
-        self.starts.close();
         let now = self.clock.now();
         for container in live {
             match container.started {
-                Some(started) => drop(started.send(Err(supervisor_is_gone()))),
+                Some(started) => {
+                    self.starts.add_permits(1);
+                    self.tokens.remove(&container.id);
+                    drop(started.send(Err(supervisor_is_gone())));
+                }
                 None => drop(container.exited.send((ExitStatus::Signal(9), now))),
             }
         }
@@ -315,13 +307,26 @@ impl Runtime for ProcessRuntime {
 
     fn shutdown(&self) -> RuntimeFuture<'_, ()> {
         Box::pin(async move {
-            self.shared.closed.store(true, Ordering::SeqCst);
+            let supervisor = {
+                let mut supervisor = self.shared.supervisor.lock();
+                self.shared.closed.store(true, Ordering::SeqCst);
+                supervisor.take()
+            };
             self.shared.outbox_filled.notify_one();
-            let Some(mut supervisor) = self.supervisor.lock().take() else { return };
+            let Some(mut supervisor) = supervisor else { return };
             let pid = supervisor.id();
             let waited = tokio::task::spawn_blocking(move || supervisor.wait());
             if tokio::time::timeout(SHUTDOWN_PATIENCE, waited).await.is_err() {
                 warn!(pid, "the pod supervisor did not end: some process cannot be killed");
+            }
+            // Nothing runs any more, but the last output may still be on its way into the logs.
+            let logged = async {
+                while self.running() > 0 {
+                    self.shared.ended.notified().await;
+                }
+            };
+            if tokio::time::timeout(SHUTDOWN_PATIENCE, logged).await.is_err() {
+                warn!("some logs did not end");
             }
         })
     }

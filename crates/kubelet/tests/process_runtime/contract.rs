@@ -102,15 +102,15 @@ async fn output_is_byte_exact(mut bench: Bench) {
 }
 
 async fn follower_gets_every_byte_and_the_end(mut bench: Bench) {
-    let spec = script(&bench, "follow", "for i in 1 2 3; do echo $i; read line < gate; done; printf end");
+    let spec = script(&bench, "follow", "for i in 1 2 3; do echo $i; read line < gate-$i; done; printf end");
     let path = spec.log_path.clone();
-    let gate = bench.directory.path().join("gate");
-    assert!(std::process::Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    // One each: a reader may open the next gate before the writer of this one has closed it.
+    let gates = ["gate-1", "gate-2", "gate-3"].map(|name| bench.directory.path().join(name));
+    assert!(std::process::Command::new("mkfifo").args(&gates).status().unwrap().success());
     bench.runtime.start(spec).await.unwrap();
     let mut stream = bench.logs.read(&path, ReadOptions { follow: true, ..ReadOptions::default() });
-    for expected in ["1\n", "2\n", "3\n"] {
+    for (expected, gate) in ["1\n", "2\n", "3\n"].into_iter().zip(gates) {
         assert_eq!(stream.next().await.unwrap().unwrap(), expected);
-        let gate = gate.clone();
         tokio::task::spawn_blocking(move || std::fs::write(gate, "go\n").unwrap()).await.unwrap();
     }
     assert_eq!(stream.next().await.unwrap().unwrap(), "end");

@@ -213,8 +213,12 @@ async fn killed_supervisor_takes_its_containers_with_it_and_each_end_is_reported
     assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
     assert_eq!(next_exit(&mut bench).await.status, ExitStatus::Signal(9));
     assert_none_left(&mark).await;
-    let refused = bench.runtime.start(script(&bench, "late", ":")).await;
-    assert!(matches!(refused, Err(StartError::Runtime(_))), "{refused:?}");
+    let id = format!("late-{}", std::process::id());
+    bench.runtime.start(script(&bench, &id, "exit 4")).await.unwrap();
+    assert_eq!(next_exit(&mut bench).await.status, ExitStatus::Code(4), "a new supervisor has taken over");
+    assert_ne!(runtime.supervisor_pid().unwrap().to_string(), pid);
+    bench.runtime.shutdown().await;
+    assert_eq!(runtime.supervisor_pid(), None);
 }
 
 #[tokio::test]

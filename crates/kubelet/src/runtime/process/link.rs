@@ -1,9 +1,8 @@
-//! The two tasks that talk to the supervisor. Each owns its socket; dropping the command socket ends the supervisor.
+//! The two halves of the talk with one supervisor. Each owns its socket; dropping the command socket ends the supervisor.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
@@ -19,15 +18,13 @@ const RECEIVE_BYTES: usize = 16 * 1024;
 const TOO_MANY_IN_FLIGHT_PAUSE: Duration = Duration::from_millis(1);
 
 /// Sends what is in the outbox, a batch per system call, until the runtime closes.
-pub(super) async fn send_commands(shared: Arc<Shared>, socket: UnixStream) {
-    loop {
-        shared.outbox_filled.notified().await;
-        if shared.is_closed() {
-            return;
-        }
+pub(super) async fn send_commands(shared: &Shared, socket: UnixStream) {
+    while !shared.is_closed() {
         let outbox = std::mem::take(&mut *shared.outbox.lock());
-        if !outbox.bytes.is_empty() && send(&socket, outbox).await.is_err() {
-            // The supervisor is gone, which the other task sees as the end of its socket.
+        if outbox.bytes.is_empty() {
+            shared.outbox_filled.notified().await;
+        } else if send(&socket, outbox).await.is_err() {
+            // The supervisor is gone, which the other half sees as the end of its socket.
             return;
         }
     }
@@ -66,7 +63,7 @@ async fn send(socket: &UnixStream, outbox: Outbox) -> io::Result<()> {
 }
 
 /// Takes reports in until the supervisor is gone.
-pub(super) async fn receive_reports(shared: Arc<Shared>, socket: UnixStream) {
+pub(super) async fn receive_reports(shared: &Shared, socket: UnixStream) {
     let mut frames = FrameBuffer::default();
     let mut buffer = vec![0; RECEIVE_BYTES];
     loop {
@@ -82,10 +79,9 @@ pub(super) async fn receive_reports(shared: Arc<Shared>, socket: UnixStream) {
                 Ok(None) => break,
                 Err(error) => {
                     error!(%error, "cannot read the pod supervisor; its containers are given up");
-                    return shared.supervisor_ended();
+                    return;
                 }
             }
         }
     }
-    shared.supervisor_ended();
 }
