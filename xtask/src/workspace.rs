@@ -26,10 +26,22 @@ pub(crate) fn jobs() -> PathBuf {
 }
 
 /// Cargo, run in the checkout: the one that runs this program, where it is known.
+///
+/// What `cargo run` tells this program about its own package is taken back. Build scripts that look at it (ring's does)
+/// would otherwise run again, and all that depends on them, whenever a build from here follows one from a terminal.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    for name in env::vars_os().map(|(name, _)| name).filter(|name| is_of_a_package(name)) {
+        command.env_remove(name);
+    }
     command
+}
+
+/// Whether Cargo sets the variable for the package that it runs.
+fn is_of_a_package(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 /// A Cargo profile this project builds in.
@@ -102,4 +114,18 @@ fn is_skipped(path: &Path) -> bool {
     let hidden = name.starts_with('.') && !matches!(name, ".ci" | ".cargo" | ".gitignore" | ".config" | ".github");
     // A folder of build output carries Cargo's tag, whatever it is called.
     hidden || (path.is_dir() && path.join("CACHEDIR.TAG").exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_started_without_what_cargo_said_of_this_package() {
+        // Tests run under Cargo too, so the variable is there to be taken back.
+        assert!(env::var_os("CARGO_PKG_NAME").is_some());
+        let command = cargo();
+        let name = command.get_envs().find(|(name, _)| *name == "CARGO_PKG_NAME");
+        assert_eq!(name, Some((OsStr::new("CARGO_PKG_NAME"), None)));
+    }
 }
