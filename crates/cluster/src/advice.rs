@@ -4,21 +4,41 @@ use api::k8s::api::core::v1::PodSpec;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The fields of a pod, or of a Job's template, that are stored and shown but have no effect here. The Job controller
-/// honours every field of a Job itself.
+/// The fields of a Job, or of a pod, that are stored and shown but have no effect here.
 pub(crate) fn advice(object: &Value) -> Vec<String> {
-    let (pod_spec, prefix) = match object["kind"].as_str() {
-        Some("Pod") => (&object["spec"], "spec"),
-        Some("Job") => (&object["spec"]["template"]["spec"], "spec.template.spec"),
-        _ => return Vec::new(),
-    };
-    let Ok(spec) = PodSpec::deserialize(pod_spec) else { return Vec::new() };
-    let fields = kubelet::unsupported(&spec).into_iter();
+    let spec = &object["spec"];
+    match object["kind"].as_str() {
+        Some("Pod") => pod_advice(spec, "spec"),
+        Some("Job") => {
+            let mut advice = job_advice(spec);
+            advice.extend(pod_advice(&spec["template"]["spec"], "spec.template.spec"));
+            advice
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The Job controller honours every field but those that upstream leaves to other controllers.
+fn job_advice(spec: &Value) -> Vec<String> {
+    let mut advice = Vec::new();
+    if !spec["ttlSecondsAfterFinished"].is_null() {
+        advice.push("spec.ttlSecondsAfterFinished: not honoured, a finished Job stays until it is deleted".to_owned());
+    }
+    advice
+}
+
+fn pod_advice(spec: &Value, prefix: &str) -> Vec<String> {
+    let Ok(pod_spec) = PodSpec::deserialize(spec) else { return Vec::new() };
+    let mut fields = kubelet::unsupported(&pod_spec);
+    // Not the kubelet's to tell: the Job controller sets it on every pod of an Indexed Job.
+    if pod_spec.hostname.is_some_and(|hostname| !hostname.is_empty()) {
+        fields.push("spec.hostname".to_owned());
+    }
     let note = |field: String| {
         let below = field.strip_prefix("spec.").unwrap_or(&field);
         format!("{prefix}.{below}: not honoured, pods are local processes")
     };
-    fields.map(note).collect()
+    fields.into_iter().map(note).collect()
 }
 
 #[cfg(test)]
@@ -37,5 +57,20 @@ mod tests {
         let job = json!({"kind": "Job", "spec": {"template": {"spec": spec}}});
         assert_eq!(advice(&job), [format!("spec.template.spec.{path}")]);
         assert!(advice(&json!({"kind": "ConfigMap", "spec": spec})).is_empty());
+    }
+
+    #[test]
+    fn a_job_that_will_not_be_cleaned_up_by_itself_says_so() {
+        let job = |spec: serde_json::Value| advice(&json!({"kind": "Job", "spec": spec}));
+        let text = "spec.ttlSecondsAfterFinished: not honoured, a finished Job stays until it is deleted";
+        assert_eq!(job(json!({"ttlSecondsAfterFinished": 0})), [text]);
+        assert!(job(json!({"activeDeadlineSeconds": 5, "suspend": true})).is_empty());
+    }
+
+    #[test]
+    fn a_host_name_is_advised_on_where_a_user_sets_it() {
+        let spec = json!({"hostname": "h", "containers": []});
+        let text = "spec.hostname: not honoured, pods are local processes";
+        assert_eq!(advice(&json!({"kind": "Pod", "spec": spec})), [text]);
     }
 }

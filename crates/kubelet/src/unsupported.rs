@@ -19,10 +19,14 @@ pub fn unsupported(spec: &PodSpec) -> Vec<String> {
         spec.security_context.as_ref().is_some_and(|context| *context != Default::default()),
         "spec.securityContext".to_owned(),
     );
-    add(
-        spec.host_pid == Some(true) || spec.share_process_namespace == Some(true),
-        "spec.shareProcessNamespace".to_owned(),
-    );
+    // The host's own namespaces (`hostNetwork`, `hostPID`, `hostIPC`) are what a local process has anyway.
+    add(spec.share_process_namespace == Some(true), "spec.shareProcessNamespace".to_owned());
+    add(spec.host_users == Some(false), "spec.hostUsers".to_owned());
+    add(spec.subdomain.as_ref().is_some_and(|subdomain| !subdomain.is_empty()), "spec.subdomain".to_owned());
+    add(spec.set_hostname_as_fqdn == Some(true), "spec.setHostnameAsFQDN".to_owned());
+    // Every pod has the default one; another is asked for by who wants its token, which is not mounted.
+    let account = spec.service_account_name.as_deref().unwrap_or_default();
+    add(!matches!(account, "" | "default"), "spec.serviceAccountName".to_owned());
     add(spec.host_aliases.as_ref().is_some_and(|aliases| !aliases.is_empty()), "spec.hostAliases".to_owned());
     add(spec.dns_config.is_some(), "spec.dnsConfig".to_owned());
     add(spec.runtime_class_name.is_some(), "spec.runtimeClassName".to_owned());
@@ -33,7 +37,9 @@ pub fn unsupported(spec: &PodSpec) -> Vec<String> {
     for (list, containers) in lists {
         for (index, container) in containers.iter().enumerate() {
             let path = format!("spec.{list}[{index}]");
-            paths.extend(of_container(container).into_iter().map(|field| format!("{path}.{field}")));
+            paths.extend(
+                of_container(container, list == "initContainers").into_iter().map(|field| format!("{path}.{field}")),
+            );
         }
     }
     paths
@@ -44,14 +50,16 @@ fn is_service_account_volume(name: &str) -> bool {
     name.starts_with("kube-api-access-")
 }
 
-fn of_container(container: &Container) -> Vec<&'static str> {
+fn of_container(container: &Container, init: bool) -> Vec<&'static str> {
     let limits = container.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     let mounts = container.volume_mounts.iter().flatten().any(|mount| !is_service_account_volume(&mount.name));
     let fields = [
         (mounts, "volumeMounts"),
         (container.volume_devices.as_ref().is_some_and(|devices| !devices.is_empty()), "volumeDevices"),
         (limits.is_some_and(|limits| !limits.is_empty()), "resources.limits"),
-        (container.security_context.is_some(), "securityContext"),
+        (container.security_context.as_ref().is_some_and(|context| *context != Default::default()), "securityContext"),
+        // A sidecar's is honoured; any other container follows the pod's policy.
+        (container.restart_policy.as_deref().is_some_and(|policy| !(init && policy == "Always")), "restartPolicy"),
         (container.liveness_probe.is_some(), "livenessProbe"),
         (container.readiness_probe.is_some(), "readinessProbe"),
         (container.startup_probe.is_some(), "startupProbe"),
@@ -92,6 +100,36 @@ mod tests {
             "spec.containers[1].resources.limits",
         ];
         assert_eq!(unsupported(&spec), expected);
+    }
+
+    #[test]
+    fn what_a_local_process_has_anyway_is_not_named() {
+        let spec = json!({
+            "hostPID": true, "hostNetwork": true, "hostIPC": true, "hostUsers": true, "serviceAccountName": "default",
+            "initContainers": [{"name": "s", "restartPolicy": "Always"}],
+            "containers": [{"name": "a", "securityContext": {}}],
+        });
+        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_accounts_and_a_containers_own_restart_policy_are_named() {
+        let spec = json!({
+            "shareProcessNamespace": true, "hostUsers": false, "subdomain": "s", "setHostnameAsFQDN": true,
+            "serviceAccountName": "robot",
+            "initContainers": [{"name": "i", "restartPolicy": "Never"}],
+            "containers": [{"name": "a", "restartPolicy": "Never"}],
+        });
+        let expected = [
+            "spec.shareProcessNamespace",
+            "spec.hostUsers",
+            "spec.subdomain",
+            "spec.setHostnameAsFQDN",
+            "spec.serviceAccountName",
+            "spec.initContainers[0].restartPolicy",
+            "spec.containers[0].restartPolicy",
+        ];
+        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap()), expected);
     }
 
     #[test]
