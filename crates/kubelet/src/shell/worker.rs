@@ -111,6 +111,8 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
     let mut rounds = Rounds::default();
     tell_unsupported(&shared, &entry);
     loop {
+        // A wait that is over at once gives nobody else a turn by itself.
+        tokio::task::coop::consume_budget().await;
         let now = shared.clock.now();
         let changed = take_in(&shared, &entry, &mut rounds, now);
         let plan = plan::plan(&entry.facts, &mut entry.memory.lock(), now);
@@ -255,7 +257,12 @@ fn refused(shared: &Shared, entry: &PodEntry, index: usize, id: &ContainerId, re
 
 async fn write_if_due(shared: &Shared, entry: &PodEntry, rounds: &mut Rounds) {
     let now = shared.clock.now();
-    if rounds.gone || rounds.write_at.is_none_or(|due| due > now) {
+    if rounds.gone {
+        // There is no object to write to, and nothing to wait for but the ends of the containers.
+        rounds.write_at = None;
+        return;
+    }
+    if rounds.write_at.is_none_or(|due| due > now) {
         return;
     }
     rounds.write_at = None;

@@ -3,7 +3,7 @@
 
 mod fake_api;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use api::logs::LogOptions;
 use clock::SystemClock;
@@ -12,6 +12,7 @@ use fake_api::{FakeApi, wait_for};
 use futures::StreamExt;
 use kubelet::logs::Logs;
 use kubelet::runtime::process::{ProcessConfig, ProcessRuntime};
+use kubelet::runtime::{ContainerId, ContainerSpec, Runtime, RuntimeFuture, StartError, Started};
 use kubelet::{Containers, Kubelet, KubeletConfig};
 use serde_json::{Value, json};
 
@@ -22,13 +23,18 @@ struct Node {
 }
 
 fn node() -> Node {
+    node_with(|runtime| runtime)
+}
+
+/// A node whose kubelet sees its runtime through something of the test's.
+fn node_with(see: impl FnOnce(Arc<dyn Runtime>) -> Arc<dyn Runtime>) -> Node {
     let api = Arc::new(FakeApi::default());
     let directory = tempfile::tempdir().unwrap();
     let logs = Arc::new(Logs::default());
     let config =
         ProcessConfig { supervisor_program: env!("CARGO_BIN_EXE_pod-supervisor").into(), supervisor_args: Vec::new() };
     let (runtime, exits) = ProcessRuntime::start(&config, Arc::new(SystemClock), Arc::clone(&logs)).unwrap();
-    let containers = Containers { runtime: Arc::new(runtime), exits, logs };
+    let containers = Containers { runtime: see(Arc::new(runtime)), exits, logs };
     let mut config = KubeletConfig::new("n", directory.path().to_owned());
     config.image_rules = vec!["mapped=/bin/echo".parse().unwrap()];
     let kubelet = Kubelet::start(config, api.client(), Arc::new(SystemClock), containers);
@@ -186,6 +192,56 @@ async fn forced_delete_kills_at_once() {
     wait_for("the pod to be forgotten", || node.kubelet.logs("default", "forced", &LogOptions::default()).is_err())
         .await;
     drop(status);
+}
+
+/// A runtime whose containers die late: it keeps signals until they are asked for.
+struct Slow {
+    inner: Arc<dyn Runtime>,
+    kept: Mutex<Vec<(ContainerId, i32)>>,
+}
+
+impl Runtime for Slow {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn start(&self, spec: ContainerSpec) -> RuntimeFuture<'_, Result<Started, StartError>> {
+        self.inner.start(spec)
+    }
+
+    fn kill(&self, id: &ContainerId, signal: i32) {
+        self.kept.lock().unwrap().push((id.clone(), signal));
+    }
+
+    fn running(&self) -> usize {
+        self.inner.running()
+    }
+
+    fn shutdown(&self) -> RuntimeFuture<'_, ()> {
+        self.inner.shutdown()
+    }
+}
+
+// One worker, so that a pod which keeps it busy stops every other task, but not the test.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn pod_that_is_gone_waits_for_its_processes_at_rest() {
+    let slow = Arc::new(Mutex::new(None));
+    let node = node_with(|inner| {
+        let runtime = Arc::new(Slow { inner, kept: Mutex::default() });
+        *slow.lock().unwrap() = Some(Arc::clone(&runtime));
+        runtime
+    });
+    let slow = slow.lock().unwrap().take().unwrap();
+    node.api.add_pod("late", shell("Never", "sleep 1000"));
+    node.reaches("late", "Running").await;
+    node.api.delete_pod("late", Some(0));
+    wait_for("the signal", || !slow.kept.lock().unwrap().is_empty()).await;
+    node.api.add_pod("other", shell("Never", "sleep 0.1"));
+    node.reaches("other", "Succeeded").await;
+    for (id, signal) in slow.kept.lock().unwrap().drain(..) {
+        slow.inner.kill(&id, signal);
+    }
+    wait_for("the process to end", || node.kubelet.running_containers() == 0).await;
 }
 
 #[tokio::test]
