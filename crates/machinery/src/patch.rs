@@ -32,13 +32,25 @@ pub fn apply(
         PatchType::Json => json(object, patch),
         PatchType::Merge => merge(object, &patch),
         PatchType::StrategicMerge => strategic::merge(object, patch, schema),
-        PatchType::Apply => Err(Status::failure(
-            415,
-            Reason::UNSUPPORTED_MEDIA_TYPE,
-            "the body of the request was in an unknown format - accepted media types include: \
-             application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json",
-        )),
+        PatchType::Apply => check_served(patch_type),
     }
+}
+
+/// Refuses a kind of patch that is not served, whatever is in it. Ask before the object is looked up: kubectl says
+/// "Server-side apply not available on the server" of a 415, but takes a 404 for its object's.
+///
+/// # Errors
+/// 415 for server-side apply.
+pub fn check_served(patch_type: PatchType) -> Result<(), Status> {
+    if patch_type != PatchType::Apply {
+        return Ok(());
+    }
+    Err(Status::failure(
+        415,
+        Reason::UNSUPPORTED_MEDIA_TYPE,
+        "the body of the request was in an unknown format - accepted media types include: \
+         application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json",
+    ))
 }
 
 /// What upstream answers when a patch is well-formed but does not apply: `NewGenericServerResponse` keeps the reason to

@@ -16,6 +16,9 @@ use crate::table::{AGE, NAME, age, name, text_column};
 const KUBERNETES_FINALIZER: &str = "kubernetes";
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
+/// The namespaces that are never deleted (`plugin/pkg/admission/namespace/lifecycle`).
+const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
+
 static DESCRIPTOR: Descriptor = Descriptor {
     kind: Kind::known("", "v1", "Namespace"),
     plural: "namespaces",
@@ -101,6 +104,10 @@ impl Strategy for NamespaceStrategy {
     fn row(&self, object: &Value, now: Timestamp) -> Row {
         let phase = get(object, "status").map_or("", |status| text(status, "phase"));
         Row { cells: vec![name(object), phase.into(), age(object, now)], conditions: Vec::new() }
+    }
+
+    fn deletion_refusal(&self, name: &str) -> Option<&'static str> {
+        IMMORTAL.contains(&name).then_some("this namespace may not be deleted")
     }
 
     /// A namespace that is being deleted says so, and stays until its own finalizers are gone

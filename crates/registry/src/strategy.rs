@@ -136,6 +136,12 @@ pub trait Strategy: Send + Sync + 'static {
         0
     }
 
+    /// Why the object of this name may not be deleted at all, whoever asks; upstream's admission decides this.
+    fn deletion_refusal(&self, name: &str) -> Option<&'static str> {
+        let _ = name;
+        None
+    }
+
     /// Changes an object that stays while it is being deleted, such as a namespace's phase.
     fn prepare_for_delete(&self, object: &mut Value) {
         let _ = object;

@@ -106,6 +106,9 @@ fn delete_one(
     options: &Options,
     before: &Arc<Object>,
 ) -> Result<Outcome, Failure> {
+    if let Some(why) = target.strategy.deletion_refusal(&before.meta().name) {
+        return Err(Status::forbidden(&target.resource, &before.meta().name, why).into());
+    }
     options.check_preconditions(&target.resource, before.meta())?;
     let mut object = before.to_value();
     set_propagation_finalizer(target, options, &mut object);

@@ -58,6 +58,7 @@ pub(crate) fn patch(server: &ApiServer, target: &Target<'_>, mut request: Reques
     let Body::Patch(patch_type, patch) = std::mem::take(&mut request.body) else {
         return Err(Status::bad_request("the request has no patch"));
     };
+    machinery::patch::check_served(patch_type)?;
     let schema = if patch_type == PatchType::StrategicMerge { schema::of_kind(kind) } else { None };
     write(server, target, &request, |old| {
         let mut object = old.clone();

@@ -239,15 +239,52 @@ fn unknown_resources_and_subresources_are_not_found() {
 fn a_deleted_namespace_is_terminating_until_it_is_finalized_and_takes_no_new_content() {
     let server = server();
     let namespaces = api::resource::NAMESPACES;
-    let ask = |verb| Request::new(verb, namespaces.clone(), None, Some("default"));
+    let ask = |verb| Request::new(verb, namespaces.clone(), None, Some("doomed"));
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "doomed"}});
+    call(&server, Request::new(Verb::Create, namespaces.clone(), None, None).body(Body::Object(namespace)));
     let terminating = object(call(&server, ask(Verb::Delete)));
     assert_eq!(terminating["status"]["phase"], "Terminating");
-    let late = Request::new(Verb::Create, CONFIG_MAPS, Some("default"), None).body(Body::Object(config_map("a")));
+    let late = Request::new(Verb::Create, CONFIG_MAPS, Some("doomed"), None).body(Body::Object(config_map("a")));
     let status = failure(&server, late);
-    let why = "configmaps \"a\" is forbidden: unable to create new content in namespace default because it is being terminated";
+    let why = "configmaps \"a\" is forbidden: unable to create new content in namespace doomed because it is being terminated";
     assert_eq!((status.code, status.message.as_str()), (403, why));
     let mut finalized = terminating;
     finalized["spec"]["finalizers"] = json!([]);
     call(&server, ask(Verb::Update).subresource("finalize").body(Body::Object(finalized)));
     assert_eq!(failure(&server, ask(Verb::Get)).code, 404);
+}
+
+#[test]
+fn the_namespaces_of_the_system_stay() {
+    let server = server();
+    let delete = |name: &str| Request::new(Verb::Delete, api::resource::NAMESPACES, None, Some(name));
+    for name in ["default", "kube-system", "kube-public"] {
+        if name != "default" {
+            let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+            let request = Request::new(Verb::Create, api::resource::NAMESPACES, None, None);
+            call(&server, request.body(Body::Object(namespace)));
+        }
+        for dry_run in [false, true] {
+            let options = Options { dry_run, ..Options::default() };
+            let refused = failure(&server, delete(name).options(options));
+            assert_eq!((refused.code, refused.reason), (403, Some(Reason::FORBIDDEN)));
+            let expected = format!("namespaces \"{name}\" is forbidden: this namespace may not be deleted");
+            assert_eq!(refused.message, expected);
+        }
+    }
+    create(&server, CONFIG_MAPS, config_map("a"));
+    // Only namespaces are meant, and only these.
+    create(&server, CONFIG_MAPS, config_map("default"));
+    call(&server, request(Verb::Delete, CONFIG_MAPS, "default"));
+}
+
+#[test]
+fn server_side_apply_is_refused_whether_or_not_the_object_exists() {
+    let server = server();
+    create(&server, CONFIG_MAPS, config_map("there"));
+    for name in ["there", "missing"] {
+        let patch = Body::Patch(PatchType::Apply, config_map(name));
+        let refused = failure(&server, request(Verb::Patch, CONFIG_MAPS, name).body(patch));
+        assert_eq!((refused.code, refused.reason), (415, Some(Reason::UNSUPPORTED_MEDIA_TYPE)), "{name}");
+    }
 }

@@ -1,5 +1,7 @@
 //! Validation of `containers` and `initContainers`.
 
+use std::collections::HashSet;
+
 use api::field::{FieldErrors, Path};
 use api::names;
 use serde_json::Value;
@@ -33,8 +35,8 @@ pub(crate) fn validate(errors: &mut FieldErrors, path: &Path, containers: &[Valu
         errors.push(path.required(""));
         return;
     }
-    let mut names: Vec<&str> = Vec::with_capacity(containers.len());
-    let mut host_ports = Vec::new();
+    let mut names = HashSet::with_capacity(containers.len());
+    let mut host_ports = HashSet::new();
     for (index, container) in containers.iter().enumerate() {
         let path = path.index(index);
         validate_common(errors, &path, container, around);
@@ -55,18 +57,19 @@ pub(crate) fn validate_init(
     regular: &[Value],
     around: &Around<'_>,
 ) {
-    let mut names: Vec<&str> = regular.iter().map(|container| text(container, "name")).collect();
+    let mut names: HashSet<&str> = regular.iter().map(|container| text(container, "name")).collect();
     for (index, container) in containers.iter().enumerate() {
         let item = path.index(index);
         validate_common(errors, &item, container, around);
         validate_restart(errors, &item, container);
-        if names.contains(&text(container, "name")) {
-            errors.push(item.child("name").duplicate(text(container, "name")));
-        } else if !text(container, "name").is_empty() {
-            names.push(text(container, "name"));
+        let name = text(container, "name");
+        if names.contains(name) {
+            errors.push(item.child("name").duplicate(name));
+        } else if !name.is_empty() {
+            names.insert(name);
         }
         // Init containers run one by one, so each is on its own. Upstream counts the index anew for each of them.
-        require_unique_host_ports(errors, &path.index(0), container, &mut Vec::new());
+        require_unique_host_ports(errors, &path.index(0), container, &mut HashSet::new());
         if text(container, "restartPolicy") == "Always" {
             probes::validate(errors, &item, container, around.grace, around.os);
         } else {
@@ -84,11 +87,9 @@ fn forbid_probes(errors: &mut FieldErrors, path: &Path, container: &Value) {
     }
 }
 
-fn require_unique<'a>(errors: &mut FieldErrors, path: &Path, names: &mut Vec<&'a str>, name: &'a str) {
-    if names.contains(&name) {
+fn require_unique<'a>(errors: &mut FieldErrors, path: &Path, names: &mut HashSet<&'a str>, name: &'a str) {
+    if !names.insert(name) {
         errors.push(path.child("name").duplicate(name));
-    } else {
-        names.push(name);
     }
 }
 
@@ -129,7 +130,7 @@ fn validate_common(errors: &mut FieldErrors, path: &Path, container: &Value, aro
 
 /// `validateContainerPorts`.
 fn validate_ports(errors: &mut FieldErrors, path: &Path, container: &Value) {
-    let mut names: Vec<&str> = Vec::new();
+    let mut names = HashSet::new();
     for (index, port) in items(container, "ports").iter().enumerate() {
         let path = path.index(index);
         let name = text(port, "name");
@@ -156,7 +157,7 @@ fn validate_ports(errors: &mut FieldErrors, path: &Path, container: &Value) {
     }
 }
 
-fn require_unique_host_ports(errors: &mut FieldErrors, path: &Path, container: &Value, seen: &mut Vec<String>) {
+fn require_unique_host_ports(errors: &mut FieldErrors, path: &Path, container: &Value, seen: &mut HashSet<String>) {
     for (index, port) in items(container, "ports").iter().enumerate() {
         let number = number(port, "hostPort");
         if number == 0 {
@@ -166,7 +167,7 @@ fn require_unique_host_ports(errors: &mut FieldErrors, path: &Path, container: &
         if seen.contains(&key) {
             errors.push(path.child("ports").index(index).child("hostPort").duplicate(key));
         } else {
-            seen.push(key);
+            seen.insert(key);
         }
     }
 }
