@@ -74,14 +74,15 @@ struct Protocols {
 }
 
 impl Protocols {
+    /// Not `pipeline_flush`: it holds answers back while there is input that was not read, so the answer to a request
+    /// that cannot be parsed would never leave.
     fn new() -> Self {
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(MAX_HEAD_BYTES as usize)
-            .pipeline_flush(true);
+            .max_buf_size(MAX_HEAD_BYTES as usize);
         builder
             .http2()
             .timer(TokioTimer::new())

@@ -69,6 +69,42 @@ async fn a_request_smuggled_by_two_lengths_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_no_http_is_told_so() {
+    let fixture = Fixture::start().await;
+    let address = fixture.serving.local_addr();
+    let long = "x".repeat(70_000);
+    for (line, header, code) in [
+        ("GET /api v1 HTTP/1.1", "a: b", "400"),
+        ("GET /api HTTP/1.1", "no colon", "400"),
+        (&*format!("GET /{long} HTTP/1.1"), "a: b", "431"),
+        ("GET /api HTTP/1.1", &*format!("a: {long}"), "431"),
+        ("GET /api HTTP/1.1", &*"a: b\r\n".repeat(200), "431"),
+    ] {
+        let mut stream = client::tls(address, &fixture.ca_pem, b"http/1.1").await;
+        // The rest of the request is on its way: the answer must not wait for room in the buffer.
+        let head = format!("{line}\r\nhost: {address}\r\n{header}\r\n\r\nmore");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let expected = format!("HTTP/1.1 {code}");
+        let said = String::from_utf8_lossy(&answer);
+        assert!(said.starts_with(&expected), "{expected} for {:.40}: {said:?}", format!("{line} {header}"));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_the_next_request() {
+    let fixture = Fixture::start().await;
+    let address = fixture.serving.local_addr();
+    let mut stream = client::tls(address, &fixture.ca_pem, b"http/1.1").await;
+    let half = format!("GET /livez HTTP/1.1\r\nhost: {address}\r\n\r\nGET /livez HT");
+    stream.write_all(half.as_bytes()).await.unwrap();
+    let mut start = [0; 15];
+    tokio::time::timeout(client::PATIENCE, stream.read_exact(&mut start)).await.expect("an answer").unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200 OK");
+}
+
+#[tokio::test]
 async fn shutdown_ends_watches_cleanly_and_idle_connections_at_once() {
     let fixture = Fixture::start().await;
     let (mut one, mut two) = (fixture.client(false).await, fixture.client(true).await);
