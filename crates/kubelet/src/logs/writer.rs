@@ -3,8 +3,9 @@
 //! Holds at most one unfinished line per stream, [`PART_BYTES_MAX`] each; whoever calls reads a pipe no faster than
 //! this writes, so a container that prints faster than the disk takes is held back by its own pipe.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -113,12 +114,13 @@ impl LogWriter {
     }
 }
 
+/// Logs are for their owner only, whatever the umask: a program may print a secret.
 fn create(path: &PathBuf) -> io::Result<File> {
-    let open = || OpenOptions::new().create(true).append(true).open(path);
+    let open = || OpenOptions::new().create(true).append(true).mode(0o600).open(path);
     match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(directory) = path.parent() {
-                fs::create_dir_all(directory)?;
+                DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
             }
             open()
         }

@@ -20,7 +20,7 @@ pub(crate) enum StateError {
     #[error("{0} belongs to another user: give a directory of your own with --state-dir")]
     Foreign(PathBuf),
     /// The file system refused.
-    #[error("{what} {path}: {source}")]
+    #[error("{what} {path}")]
     Io {
         /// What was tried.
         what: &'static str,
