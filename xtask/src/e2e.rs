@@ -4,10 +4,12 @@
 mod clients;
 mod crash;
 mod hostile;
+mod javascript;
 mod kubectl;
 mod load;
 mod pattern;
 mod plugin;
+mod program;
 mod python;
 mod report;
 mod rust;
@@ -71,6 +73,8 @@ enum Suite {
     Python,
     /// The Rust client, kube
     Rust,
+    /// The JavaScript client
+    Javascript,
 }
 
 /// What every suite is given.
@@ -110,6 +114,7 @@ pub(crate) fn run_all(options: &Options) -> anyhow::Result<(usize, usize)> {
             Suite::Crash => crash::run,
             Suite::Python => python::run,
             Suite::Rust => rust::run,
+            Suite::Javascript => javascript::run,
         };
         // A suite that breaks off is one failure among the others: the rest still runs.
         if let Err(error) = run(&context, &mut report) {

@@ -3,18 +3,16 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::Context;
 use super::report::Report;
+use super::{Context, program};
 use crate::server::Server;
 use crate::{debian, shell, workspace};
 
 /// The client's version on PyPI; written down so that a new release cannot fail an old commit.
 const CLIENT: &str = "kubernetes==37.0.2";
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs the suite.
 ///
@@ -33,13 +31,7 @@ pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<
     let server = Server::start(&context.binary, &[])?;
     let mut command = Command::new(python);
     command.arg(workspace::root().join("xtask/clients/python_client.py")).env("KUBECONFIG", server.kubeconfig());
-    let outcome = shell::capture(&mut command, LIMIT)?;
-    // Each line `ok NAME` is one check; the last lines of a failure are Python's own.
-    for name in outcome.stdout.lines().filter_map(|line| line.strip_prefix("ok ")) {
-        report.check(name, Ok(()));
-    }
-    let whole = outcome.succeeded() && outcome.stdout.lines().last() == Some("done");
-    report.check("the Python program runs to its end", if whole { Ok(()) } else { Err(outcome.stderr) });
+    program::run(&mut command, report)?;
     server.stop()
 }
 
