@@ -52,7 +52,10 @@ pub struct ApiServer {
 
 /// A resource that a request names.
 pub(crate) struct Target<'a> {
+    /// Where its objects are stored.
     pub(crate) index: ResourceIndex,
+    /// Its position in the catalogue, which differs from `index` when it is a view of a stored kind.
+    pub(crate) position: usize,
     pub(crate) strategy: &'a dyn Strategy,
     pub(crate) resource: Gvr,
 }
@@ -60,7 +63,7 @@ pub(crate) struct Target<'a> {
 impl ApiServer {
     /// An empty server.
     pub fn new(config: Config) -> Arc<Self> {
-        let namespaces = config.catalogue.find(&api::resource::NAMESPACES).map(|(index, _)| ResourceIndex(index));
+        let namespaces = config.catalogue.find(&api::resource::NAMESPACES).map(|served| ResourceIndex(served.stored));
         let wakes: Vec<_> = config.catalogue.iter().map(|_| wake::Sender::new(Revision(0))).collect();
         let server = Arc::new(Self {
             store: Store::new(config.bounds),
@@ -108,7 +111,8 @@ impl ApiServer {
     /// The `Status` that upstream would answer with.
     pub fn call(&self, request: Request) -> Result<Reply, Status> {
         let target = self.target(&request)?;
-        match (request.verb, request.subresource.as_deref()) {
+        let strategy = target.strategy;
+        let reply = match (request.verb, request.subresource.as_deref()) {
             (Verb::Get, _) => verbs::read::get(self, &target, &request),
             (Verb::List, None) => verbs::read::list(self, &target, &request),
             (Verb::Create, None) => verbs::create::create(self, &target, request),
@@ -118,7 +122,8 @@ impl ApiServer {
             (Verb::Delete, None) => verbs::delete::delete(self, &target, &request),
             (Verb::DeleteCollection, None) => verbs::delete::collection(self, &target, &request),
             _ => Err(Status::method_not_allowed()),
-        }
+        };
+        Ok(verbs::versions::reply(strategy, reply?))
     }
 
     /// Opens a watch.
@@ -127,7 +132,7 @@ impl ApiServer {
     /// `410 Expired` when the history asked for is gone, and whatever a list would refuse.
     pub fn watch(self: &Arc<Self>, request: &Request) -> Result<Watch, Status> {
         let target = self.target(request)?;
-        Watch::open(self.clone(), target.index, request)
+        Watch::open(self, &target, request)
     }
 
     /// Opens a container's log.
@@ -148,11 +153,6 @@ impl ApiServer {
         self.wakes[resource.0].subscribe()
     }
 
-    /// The strategy at a catalogue position.
-    pub(crate) fn strategy(&self, resource: ResourceIndex) -> &dyn Strategy {
-        self.catalogue.iter().nth(resource.0).expect("an index comes from the catalogue")
-    }
-
     /// All warnings about an object that a client writes: the kind's own and the cluster's.
     pub(crate) fn warnings(&self, target: &Target<'_>, new: &Value, old: Option<&Value>) -> Vec<String> {
         let mut warnings = target.strategy.warnings(new, old);
@@ -168,7 +168,8 @@ impl ApiServer {
     }
 
     fn target(&self, request: &Request) -> Result<Target<'_>, Status> {
-        let (index, strategy) = self.catalogue.find(&request.resource).ok_or_else(Status::no_such_resource)?;
+        let served = self.catalogue.find(&request.resource).ok_or_else(Status::no_such_resource)?;
+        let strategy = served.strategy;
         let descriptor = strategy.descriptor();
         let known = |name: &str| descriptor.subresources.contains(&name);
         if request.subresource.as_deref().is_some_and(|name| !known(name)) {
@@ -177,6 +178,7 @@ impl ApiServer {
         if !descriptor.namespaced && request.namespace.is_some() {
             return Err(Status::no_such_resource());
         }
-        Ok(Target { index: ResourceIndex(index), strategy, resource: request.resource.clone() })
+        let (index, position) = (ResourceIndex(served.stored), served.position);
+        Ok(Target { index, position, strategy, resource: request.resource.clone() })
     }
 }

@@ -9,6 +9,7 @@ mod filter;
 mod metadata;
 pub(crate) mod read;
 pub(crate) mod update;
+pub(crate) mod versions;
 
 pub(crate) use filter::Filter;
 

@@ -16,7 +16,7 @@ use tokio::sync::watch as wake;
 use tokio::time::Instant;
 
 use crate::server::{ApiServer, Target};
-use crate::verbs::Filter;
+use crate::verbs::{Filter, versions};
 
 /// How many events are read from the log at once.
 const BATCH: usize = 256;
@@ -29,6 +29,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(45 * 60);
 pub struct Watch {
     server: Arc<ApiServer>,
     resource: ResourceIndex,
+    /// The position in the catalogue of the version that was asked for.
+    position: usize,
     namespace: Option<String>,
     filter: Filter,
     /// Everything up to this revision was read from the log.
@@ -41,19 +43,18 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn open(server: Arc<ApiServer>, resource: ResourceIndex, request: &Request) -> Result<Self, Status> {
-        let target =
-            Target { index: resource, strategy: server.strategy(resource), resource: request.resource.clone() };
-        let filter = Filter::of(&target, request)?;
+    pub(crate) fn open(server: &Arc<ApiServer>, target: &Target<'_>, request: &Request) -> Result<Self, Status> {
+        let filter = Filter::of(target, request)?;
         let options = &request.options;
         // Subscribed before the revision is read, so that no commit falls between.
-        let commits = server.commits(resource);
+        let commits = server.commits(target.index);
         let now = Instant::now();
         let timeout =
             options.timeout_seconds.filter(|seconds| *seconds > 0).map_or(DEFAULT_TIMEOUT, Duration::from_secs);
         let mut watch = Self {
             namespace: request.namespace.clone(),
-            resource,
+            resource: target.index,
+            position: target.position,
             filter,
             cursor: Revision(0),
             pending: VecDeque::new(),
@@ -61,7 +62,7 @@ impl Watch {
             bookmarks: options.allow_watch_bookmarks.then(|| now + BOOKMARK_INTERVAL),
             deadline: now.checked_add(timeout).unwrap_or_else(|| now + DEFAULT_TIMEOUT),
             ended: false,
-            server,
+            server: server.clone(),
         };
         let from = options.resource_version.unwrap_or_default();
         match options.send_initial_events {
@@ -101,7 +102,7 @@ impl Watch {
     pub async fn next(&mut self) -> Option<WatchEvent> {
         loop {
             if let Some(event) = self.pending.pop_front() {
-                return Some(event);
+                return Some(versions::event(self.server.catalogue().at(self.position), event));
             }
             if self.ended {
                 return None;

@@ -176,9 +176,9 @@ fn start_kubelet(config: &Config, client: Client) -> Result<Kubelet, Error> {
     Ok(Kubelet::start(kubelet, client, config.clock.clone(), Containers { runtime, exits, logs }))
 }
 
-/// All resources of the catalogue, for garbage collection and namespace deletion.
+/// All resources that are stored, for garbage collection and namespace deletion.
 fn system_config(server: &ApiServer) -> system_controllers::Config {
-    let resources = server.catalogue().iter().map(|strategy| {
+    let resources = server.catalogue().stored().map(|strategy| {
         let descriptor = strategy.descriptor();
         Resource { gvr: descriptor.resource(), kind: descriptor.kind.clone(), namespaced: descriptor.namespaced }
     });

@@ -12,46 +12,94 @@ use crate::secret::SecretStrategy;
 use crate::service_account::ServiceAccountStrategy;
 use crate::strategy::Strategy;
 
-/// All kinds, each with its strategy.
+/// All kinds, each with its strategy. A kind that is another version of a stored one has an entry of its own, after
+/// the stored one, and shares its storage.
 pub struct Catalogue {
-    strategies: Vec<Box<dyn Strategy>>,
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    strategy: Box<dyn Strategy>,
+    /// The position of the entry whose storage this one uses; its own, unless it is a view.
+    stored: usize,
+}
+
+/// A served resource.
+#[derive(Clone, Copy)]
+pub struct Served<'a> {
+    /// Where its objects are stored: the position of the stored version in the catalogue, stable for its life.
+    pub stored: usize,
+    /// Its own position in the catalogue.
+    pub position: usize,
+    /// Its strategy.
+    pub strategy: &'a dyn Strategy,
 }
 
 impl Default for Catalogue {
     fn default() -> Self {
         Self::new(vec![
             Box::new(ConfigMapStrategy),
-            Box::new(EventStrategy),
+            Box::new(EventStrategy::Core),
             Box::new(NamespaceStrategy),
             Box::new(NodeStrategy),
             Box::new(PodStrategy),
             Box::new(SecretStrategy),
             Box::new(ServiceAccountStrategy),
             Box::new(JobStrategy),
+            Box::new(EventStrategy::Events),
         ])
     }
 }
 
 impl Catalogue {
     /// A catalogue of these strategies.
+    ///
+    /// # Panics
+    /// When a view's stored version is not among them: a catalogue is part of the program.
     pub fn new(strategies: Vec<Box<dyn Strategy>>) -> Self {
-        Self { strategies }
+        let at = |resource: &Gvr| strategies.iter().position(|strategy| strategy.descriptor().resource() == *resource);
+        let stored: Vec<usize> = (0..)
+            .zip(&strategies)
+            .map(|(own, strategy)| {
+                strategy.view().map_or(own, |view| at(&view.stored).expect("a view's stored version is served"))
+            })
+            .collect();
+        let entries = strategies.into_iter().zip(stored).map(|(strategy, stored)| Entry { strategy, stored }).collect();
+        Self { entries }
     }
 
-    /// The strategies, in discovery's order.
+    /// The strategies of all served resources, in discovery's order.
     pub fn iter(&self) -> impl Iterator<Item = &dyn Strategy> {
-        self.strategies.iter().map(AsRef::as_ref)
+        self.entries.iter().map(|entry| entry.strategy.as_ref())
     }
 
-    /// The position and strategy of a resource. The position is stable for the life of the catalogue.
-    pub fn find(&self, resource: &Gvr) -> Option<(usize, &dyn Strategy)> {
-        let matches = |strategy: &dyn Strategy| {
-            let descriptor = strategy.descriptor();
-            descriptor.plural == resource.plural
-                && descriptor.kind.group == resource.group
-                && descriptor.kind.version == resource.version
+    /// The strategies of the resources that are stored, each once.
+    pub fn stored(&self) -> impl Iterator<Item = &dyn Strategy> {
+        self.iter().filter(|strategy| strategy.view().is_none())
+    }
+
+    /// The strategy at a position.
+    ///
+    /// # Panics
+    /// When no entry has that position.
+    pub fn at(&self, position: usize) -> &dyn Strategy {
+        self.entries[position].strategy.as_ref()
+    }
+
+    /// The served resource of that name.
+    pub fn find(&self, resource: &Gvr) -> Option<Served<'_>> {
+        self.find_by_name(&resource.group, &resource.version, &resource.plural)
+    }
+
+    /// The served resource of that group, version and plural.
+    pub fn find_by_name(&self, group: &str, version: &str, plural: &str) -> Option<Served<'_>> {
+        let matches = |entry: &Entry| {
+            let descriptor = entry.strategy.descriptor();
+            descriptor.plural == plural && descriptor.kind.version == version && descriptor.kind.group == group
         };
-        self.iter().enumerate().find(|(_, strategy)| matches(*strategy))
+        let position = self.entries.iter().position(matches)?;
+        let Entry { strategy, stored } = &self.entries[position];
+        Some(Served { stored: *stored, position, strategy: strategy.as_ref() })
     }
 
     /// The strategy of a kind.

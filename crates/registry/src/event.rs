@@ -1,28 +1,32 @@
-//! `v1 Event` (`pkg/registry/core/event/strategy.go`, `pkg/apis/core/validation/events.go`: the legacy rules, which are
-//! all that core/v1 asks). Created with every step of every pod, so nothing here copies.
+//! `v1 Event`, and the same as `events.k8s.io/v1` (`pkg/registry/core/event/strategy.go`). Created with every step of
+//! every pod, so nothing here copies.
 
-use api::field::{FieldErrors, Path};
-use api::{Kind, names};
+mod validation;
+mod versions;
+
+use api::Kind;
+use api::field::FieldErrors;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::errors::extend_invalid;
 use crate::fields::{child, default_to, drop_empty, get, map_of, number, text};
-use crate::strategy::{Column, Descriptor, Row, Strategy};
+use crate::strategy::{Column, Descriptor, Row, Strategy, View};
 use crate::table::{NAME_DESCRIPTION, name, since, text_column, time, wide_column};
 
-const MAX_CHARACTERS: usize = 128;
-const MAX_NOTE_CHARACTERS: usize = 1024;
+static CORE: Descriptor = descriptor("");
+static EVENTS: Descriptor = descriptor("events.k8s.io");
 
-static DESCRIPTOR: Descriptor = Descriptor {
-    kind: Kind::known("", "v1", "Event"),
-    plural: "events",
-    singular: "event",
-    short_names: &["ev"],
-    categories: &[],
-    namespaced: true,
-    subresources: &[],
-};
+const fn descriptor(group: &'static str) -> Descriptor {
+    Descriptor {
+        kind: Kind::known(group, "v1", "Event"),
+        plural: "events",
+        singular: "event",
+        short_names: &["ev"],
+        categories: &[],
+        namespaced: true,
+        subresources: &[],
+    }
+}
 
 const COLUMNS: &[Column] = &[
     text_column("Last Seen", "The time at which the most recent occurrence of this event was recorded."),
@@ -46,13 +50,54 @@ const COLUMNS: &[Column] = &[
     Column { name: "Name", column_type: "string", format: "name", description: NAME_DESCRIPTION, priority: 1 },
 ];
 
-/// The strategy of Events.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EventStrategy;
+/// The fields that a selector may name in `v1`, and where they are stored.
+const CORE_FIELDS: &[(&str, &str)] = &[
+    ("involvedObject.kind", "/involvedObject/kind"),
+    ("involvedObject.namespace", "/involvedObject/namespace"),
+    ("involvedObject.name", "/involvedObject/name"),
+    ("involvedObject.uid", "/involvedObject/uid"),
+    ("involvedObject.apiVersion", "/involvedObject/apiVersion"),
+    ("involvedObject.resourceVersion", "/involvedObject/resourceVersion"),
+    ("involvedObject.fieldPath", "/involvedObject/fieldPath"),
+    ("reason", "/reason"),
+    ("reportingComponent", "/reportingComponent"),
+    ("source", "/source/component"),
+    ("type", "/type"),
+];
+
+/// The same in `events.k8s.io/v1`.
+const EVENTS_FIELDS: &[(&str, &str)] = &[
+    ("reason", "/reason"),
+    ("regarding.kind", "/involvedObject/kind"),
+    ("regarding.namespace", "/involvedObject/namespace"),
+    ("regarding.name", "/involvedObject/name"),
+    ("regarding.uid", "/involvedObject/uid"),
+    ("regarding.apiVersion", "/involvedObject/apiVersion"),
+    ("regarding.resourceVersion", "/involvedObject/resourceVersion"),
+    ("regarding.fieldPath", "/involvedObject/fieldPath"),
+    ("reportingController", "/reportingComponent"),
+    ("type", "/type"),
+];
+
+/// The strategy of Events, in one of their versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventStrategy {
+    /// `v1`: what is stored.
+    Core,
+    /// `events.k8s.io/v1`.
+    Events,
+}
 
 impl Strategy for EventStrategy {
     fn descriptor(&self) -> &'static Descriptor {
-        &DESCRIPTOR
+        match self {
+            Self::Core => &CORE,
+            Self::Events => &EVENTS,
+        }
+    }
+
+    fn view(&self) -> Option<&'static View> {
+        (*self == Self::Events).then_some(&versions::EVENTS_V1)
     }
 
     /// Writes what upstream writes even when it is empty.
@@ -75,28 +120,28 @@ impl Strategy for EventStrategy {
     fn prepare_for_update(&self, _new: &mut Value, _old: &Value, _subresource: Option<&str>) {}
 
     fn validate_create(&self, object: &Value) -> FieldErrors {
-        validate(object)
+        match self {
+            Self::Core => validation::core(object),
+            Self::Events => validation::create(object),
+        }
     }
 
-    fn validate_update(&self, new: &Value, _old: &Value, _subresource: Option<&str>) -> FieldErrors {
-        validate(new)
+    fn validate_update(&self, new: &Value, old: &Value, _subresource: Option<&str>) -> FieldErrors {
+        match self {
+            Self::Core => validation::core(new),
+            Self::Events => validation::update(new, old),
+        }
     }
 
     fn selectable_fields(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("involvedObject.kind", "/involvedObject/kind"),
-            ("involvedObject.namespace", "/involvedObject/namespace"),
-            ("involvedObject.name", "/involvedObject/name"),
-            ("involvedObject.uid", "/involvedObject/uid"),
-            ("involvedObject.apiVersion", "/involvedObject/apiVersion"),
-            ("involvedObject.resourceVersion", "/involvedObject/resourceVersion"),
-            ("involvedObject.fieldPath", "/involvedObject/fieldPath"),
-            ("reason", "/reason"),
-            ("reportingComponent", "/reportingComponent"),
-            // Upstream falls back to the reporting component, which a pointer cannot say.
-            ("source", "/source/component"),
-            ("type", "/type"),
-        ]
+        match self {
+            Self::Core => CORE_FIELDS,
+            Self::Events => EVENTS_FIELDS,
+        }
+    }
+
+    fn selectable_fallback(&self, field: &str) -> Option<&'static str> {
+        (field == "source").then_some("/reportingComponent")
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -105,49 +150,6 @@ impl Strategy for EventStrategy {
 
     fn row(&self, object: &Value, now: Timestamp) -> Row {
         row(object, now)
-    }
-}
-
-/// `legacyValidateEvent`.
-fn validate(event: &Value) -> FieldErrors {
-    let mut errors = FieldErrors::new();
-    let namespace = get(event, "metadata").map_or("", |metadata| text(metadata, "namespace"));
-    let involved = get(event, "involvedObject").map_or("", |involved| text(involved, "namespace"));
-    let mismatch = if get(event, "eventTime").is_none() {
-        if involved.is_empty() { !matches!(namespace, "" | "default") } else { namespace != involved }
-    } else {
-        validate_new_style(&mut errors, event);
-        involved.is_empty() && !matches!(namespace, "default" | "kube-system")
-    };
-    if mismatch {
-        let path = Path::new("involvedObject").child("namespace");
-        errors.0.insert(0, path.invalid(involved, "does not match event.namespace"));
-    }
-    extend_invalid(&mut errors, &Path::new("namespace"), namespace, names::dns_subdomain_errors(namespace));
-    errors
-}
-
-/// The rules for events that carry an `eventTime`.
-fn validate_new_style(errors: &mut FieldErrors, event: &Value) {
-    let component = text(event, "reportingComponent");
-    let path = Path::new("reportingComponent");
-    if component.is_empty() {
-        errors.push(path.required(""));
-    }
-    extend_invalid(errors, &path, component, names::qualified_name_errors(component));
-    for name in ["reportingInstance", "action", "reason"] {
-        let value = text(event, name);
-        if value.is_empty() {
-            errors.push(Path::new(name).required(""));
-        }
-        limit(errors, name, value, MAX_CHARACTERS);
-    }
-    limit(errors, "message", text(event, "message"), MAX_NOTE_CHARACTERS);
-}
-
-fn limit(errors: &mut FieldErrors, name: &str, value: &str, max: usize) {
-    if value.len() > max {
-        errors.push(Path::new(name).invalid("", format!("can have at most {max} characters")));
     }
 }
 

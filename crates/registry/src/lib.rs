@@ -24,4 +24,4 @@ pub mod strategy;
 mod table;
 
 pub use catalogue::Catalogue;
-pub use strategy::{Column, DefaultPropagation, Descriptor, Row, Strategy};
+pub use strategy::{Column, DefaultPropagation, Descriptor, Row, Strategy, View};

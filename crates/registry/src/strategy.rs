@@ -60,6 +60,19 @@ pub struct Row {
     pub conditions: Vec<Value>,
 }
 
+/// What makes a kind another version of one that is stored: `batch/v1beta1 CronJob` and `events.k8s.io/v1 Event` have
+/// no objects of their own. Objects are stored once, in the version of `stored`; the generic verbs translate at their
+/// border, so a strategy sees stored objects only, whichever version was asked for.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The resource whose storage is shared.
+    pub stored: Gvr,
+    /// Turns a stored object into one of this version; `apiVersion` and `kind` are set already.
+    pub from_stored: fn(&mut Value),
+    /// Turns an object of this version into a stored one; `apiVersion` and `kind` are set already.
+    pub to_stored: fn(&mut Value),
+}
+
 /// What a delete does to dependents when the client says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultPropagation {
@@ -76,6 +89,11 @@ pub enum DefaultPropagation {
 pub trait Strategy: Send + Sync + 'static {
     /// The fixed facts.
     fn descriptor(&self) -> &'static Descriptor;
+
+    /// Set when this is another version of a kind that is stored. Everything below takes and returns stored objects.
+    fn view(&self) -> Option<&'static View> {
+        None
+    }
 
     /// Fills in defaults. Runs on every create and update, after decoding and before preparation, which compares and
     /// counts what is there. Running it again changes nothing. Writes to a subresource may leave it out.
@@ -119,6 +137,12 @@ pub trait Strategy: Send + Sync + 'static {
         ""
     }
 
+    /// Where a selectable field is read when it is absent at its own place.
+    fn selectable_fallback(&self, field: &str) -> Option<&'static str> {
+        let _ = field;
+        None
+    }
+
     /// The columns of `kubectl get`.
     fn columns(&self) -> &'static [Column];
 
@@ -157,5 +181,23 @@ pub trait Strategy: Send + Sync + 'static {
     /// Whether a delete that removes the object at once answers with the object instead of a `Status`, as pods do.
     fn returns_deleted_object(&self) -> bool {
         false
+    }
+}
+
+impl dyn Strategy + '_ {
+    /// Turns an object of this version into the stored one.
+    pub fn to_stored(&self, object: &mut Value) {
+        if let Some(view) = self.view() {
+            object["apiVersion"] = view.stored.api_version().into();
+            (view.to_stored)(object);
+        }
+    }
+
+    /// Turns a stored object into one of this version.
+    pub fn from_stored(&self, object: &mut Value) {
+        if let Some(view) = self.view() {
+            object["apiVersion"] = self.descriptor().kind.api_version().into();
+            (view.from_stored)(object);
+        }
     }
 }

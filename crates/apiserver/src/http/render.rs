@@ -147,7 +147,9 @@ impl Renderer<'_> {
     }
 
     fn row(&self, version: MetaVersion, object: &Object, out: &mut Vec<u8>) {
-        let row = self.strategy.row(&object.to_value(), self.now);
+        let mut value = object.to_value();
+        self.strategy.to_stored(&mut value);
+        let row = self.strategy.row(&value, self.now);
         out.extend_from_slice(b"{\"cells\":");
         json(&row.cells, out);
         if !row.conditions.is_empty() {

@@ -10,8 +10,8 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::body::Incoming;
 use registry::Strategy;
+use registry::catalogue::Served;
 use serde_json::Value;
-use store::ResourceIndex;
 
 use super::negotiate::{self, Accepted, Encoding};
 use super::payload::Payload;
@@ -27,7 +27,8 @@ type HttpResponse = http::Response<Payload>;
 
 /// A resource request that is routed: its kind, its verb, and what was read from it so far.
 struct Routed<'a> {
-    index: ResourceIndex,
+    /// The position in the catalogue.
+    position: usize,
     strategy: &'a dyn Strategy,
     path: ResourcePath<'a>,
     verb: Verb,
@@ -60,14 +61,8 @@ fn route<'a>(
     query: &'a Query<'a>,
     parts: &'a Parts,
 ) -> Result<Routed<'a>, Status> {
-    let same = |strategy: &dyn Strategy| {
-        let descriptor = strategy.descriptor();
-        descriptor.plural == path.resource
-            && descriptor.kind.group == path.group
-            && descriptor.kind.version == path.version
-    };
-    let mut strategies = service.server().catalogue().iter().enumerate();
-    let (index, strategy) = strategies.find(|(_, strategy)| same(*strategy)).ok_or_else(Status::no_such_resource)?;
+    let served = service.server().catalogue().find_by_name(path.group, path.version, path.resource);
+    let Served { position, strategy, .. } = served.ok_or_else(Status::no_such_resource)?;
     let descriptor = strategy.descriptor();
     let unknown = |name: &str| !descriptor.subresources.contains(&name);
     // A namespace's own path has the namespace in it, and yet is cluster-scoped.
@@ -81,7 +76,7 @@ fn route<'a>(
     if across_namespaces && !matches!(verb, Verb::List | Verb::Watch) {
         return Err(Status::method_not_allowed());
     }
-    Ok(Routed { index: ResourceIndex(index), strategy, path, verb, query, parts })
+    Ok(Routed { position, strategy, path, verb, query, parts })
 }
 
 /// The verb of a request, or `None` where upstream routes no such method.
@@ -200,7 +195,7 @@ fn watch(service: &Service, routed: &Routed<'_>) -> Result<HttpResponse, Status>
         request.options.field_selector = Some(selector);
     }
     let watch = service.server().watch(&request)?;
-    let lines = Lines::new(service.server().clone(), routed.index, accepted.shape, include);
+    let lines = Lines::new(service.server().clone(), routed.position, accepted.shape, include);
     let stream = WatchLines::new(watch, lines, service.closing()).into_stream();
     Ok(reply::respond(StatusCode::OK, JSON, Payload::Stream(stream)))
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use api::{Kind, Revision, WatchEvent};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
-use store::ResourceIndex;
 
 use super::closing::Closing;
 use super::limits::CHUNK_BYTES;
@@ -79,7 +78,8 @@ fn expected_bytes(event: &WatchEvent) -> usize {
 /// Writes messages as lines.
 pub(super) struct Lines {
     server: Arc<ApiServer>,
-    resource: ResourceIndex,
+    /// The resource's position in the catalogue.
+    position: usize,
     kind: &'static Kind,
     shape: Shape,
     include: IncludeObject,
@@ -89,9 +89,9 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Lines of one resource in one shape.
-    pub(super) fn new(server: Arc<ApiServer>, resource: ResourceIndex, shape: Shape, include: IncludeObject) -> Self {
-        let kind = &server.strategy(resource).descriptor().kind;
-        Self { server, resource, kind, shape, include, with_columns: true }
+    pub(super) fn new(server: Arc<ApiServer>, position: usize, shape: Shape, include: IncludeObject) -> Self {
+        let kind = &server.catalogue().at(position).descriptor().kind;
+        Self { server, position, kind, shape, include, with_columns: true }
     }
 
     fn write(&mut self, event: &WatchEvent, out: &mut Vec<u8>) {
@@ -126,7 +126,7 @@ impl Lines {
     }
 
     fn renderer(&self) -> Renderer<'_> {
-        let strategy = self.server.strategy(self.resource);
+        let strategy = self.server.catalogue().at(self.position);
         Renderer { strategy, shape: self.shape, include: self.include, now: self.server.now() }
     }
 

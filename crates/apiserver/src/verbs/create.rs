@@ -17,6 +17,7 @@ pub(crate) fn create(server: &ApiServer, target: &Target<'_>, mut request: Reque
     let mut object = body::object(&mut request)?;
     body::check_kind(kind, &mut object)?;
     let mut warnings = body::check(&request, kind, &mut object)?;
+    strategy.to_stored(&mut object);
     let generated = metadata::for_create(server, target, &request, &mut object)?;
     strategy.default(&mut object);
     strategy.prepare_for_create(&mut object);

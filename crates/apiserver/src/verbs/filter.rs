@@ -20,6 +20,8 @@ pub(crate) struct Filter {
 struct Field {
     name: &'static str,
     pointer: &'static str,
+    /// Where it is read when it is absent there.
+    fallback: Option<&'static str>,
     /// What the field reads as when it is absent.
     absent: &'static str,
 }
@@ -40,7 +42,8 @@ impl Filter {
             match known.iter().find(|(name, _)| *name == field) {
                 Some((name, pointer)) => {
                     let absent = target.strategy.selectable_default(name);
-                    pointers.push(Field { name, pointer, absent });
+                    let fallback = target.strategy.selectable_fallback(name);
+                    pointers.push(Field { name, pointer, fallback, absent });
                 }
                 None => return Err(unsupported(field)),
             }
@@ -74,7 +77,8 @@ impl Filter {
 
     fn read(&self, object: &Object, name: &str) -> String {
         let Some(field) = self.pointers.iter().find(|field| field.name == name) else { return String::new() };
-        match object.field(field.pointer) {
+        let present = |pointer: &str| object.field(pointer).filter(|value| !value.is_null());
+        match present(field.pointer).or_else(|| field.fallback.and_then(present)) {
             None | Some(Value::Null) => field.absent.to_owned(),
             Some(Value::String(text)) => text,
             Some(other) => other.to_string(),

@@ -26,6 +26,7 @@ pub(crate) fn update(server: &ApiServer, target: &Target<'_>, mut request: Reque
     let mut object = body::object(&mut request)?;
     body::check_kind(kind, &mut object)?;
     let warnings = body::check(&request, kind, &mut object)?;
+    target.strategy.to_stored(&mut object);
     check_identity(&request, &object)?;
     let names_revision = object["metadata"]["resourceVersion"].as_str().is_some_and(|text| !text.is_empty());
     let mut object = Some(object);
@@ -62,9 +63,11 @@ pub(crate) fn patch(server: &ApiServer, target: &Target<'_>, mut request: Reques
     let schema = if patch_type == PatchType::StrategicMerge { schema::of_kind(kind) } else { None };
     write(server, target, &request, |old| {
         let mut object = old.clone();
+        target.strategy.from_stored(&mut object);
         machinery::patch::apply(&mut object, patch_type, patch.clone(), schema)?;
         body::check_kind(kind, &mut object)?;
         let warnings = body::check(&request, kind, &mut object)?;
+        target.strategy.to_stored(&mut object);
         Ok(Changed { object, warnings })
     })
 }

@@ -3,4 +3,5 @@
 mod common;
 mod lists;
 mod verbs;
+mod versions;
 mod watches;

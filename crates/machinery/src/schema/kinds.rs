@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use api::Kind;
 use k8s_openapi::Resource;
-use k8s_openapi::api::{batch, core};
+use k8s_openapi::api::{autoscaling, batch, core, events};
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -18,7 +18,11 @@ pub struct Served {
     /// The name of its definition, such as `io.k8s.api.batch.v1.Job`.
     pub definition: String,
     add: fn(&mut SchemaGenerator),
+    former: Option<&'static Former>,
 }
+
+/// What references begin with.
+const PREFIX: &str = "#/components/schemas/";
 
 fn resource<T: Resource + JsonSchema>() -> Served {
     plain::<T>(Kind::known(T::GROUP, T::VERSION, T::KIND))
@@ -26,7 +30,58 @@ fn resource<T: Resource + JsonSchema>() -> Served {
 
 fn plain<T: JsonSchema>(kind: Kind) -> Served {
     let add = |generator: &mut SchemaGenerator| drop(generator.subschema_for::<T>());
-    Served { kind, definition: T::schema_name().into_owned(), add }
+    Served { kind, definition: T::schema_name().into_owned(), add, former: None }
+}
+
+/// A version that `k8s-openapi` does not have any more, and whose types have the fields of a newer version's.
+#[derive(Debug)]
+struct Former {
+    kind: Kind,
+    /// The prefix of the names of its definitions.
+    package: &'static str,
+    /// The prefix of the newer version's.
+    newer: &'static str,
+    /// The types that each version has of its own; all others are shared.
+    types: &'static [&'static str],
+}
+
+/// What kubectl before 1.21 asks for.
+static CRON_JOB_V1BETA1: Former = Former {
+    kind: Kind::known("batch", "v1beta1", "CronJob"),
+    package: "io.k8s.api.batch.v1beta1.",
+    newer: "io.k8s.api.batch.v1.",
+    types: &["CronJob", "CronJobSpec", "CronJobStatus", "JobTemplateSpec"],
+};
+
+fn former<T: JsonSchema>(former: &'static Former) -> Served {
+    let definition = format!("{}{}", former.package, former.kind.kind);
+    Served { definition, former: Some(former), ..plain::<T>(former.kind.clone()) }
+}
+
+impl Former {
+    /// Adds the definitions of this version.
+    fn define(&self, definitions: &mut Map<String, Value>) {
+        for name in self.types {
+            let mut definition = definitions[&format!("{}{name}", self.newer)].clone();
+            self.rename(&mut definition);
+            definitions.insert(format!("{}{name}", self.package), definition);
+        }
+    }
+
+    /// Makes references to the newer version's own types lead to this one's.
+    fn rename(&self, schema: &mut Value) {
+        match schema {
+            Value::Object(map) => map.values_mut().for_each(|value| self.rename(value)),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.rename(item)),
+            Value::String(text) => {
+                let name = text.strip_prefix(PREFIX).and_then(|name| name.strip_prefix(self.newer));
+                if let Some(name) = name.filter(|name| self.types.contains(name)) {
+                    *text = format!("{PREFIX}{}{name}", self.package);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
 }
 
 fn list() -> Vec<Served> {
@@ -39,7 +94,13 @@ fn list() -> Vec<Served> {
         resource::<core::v1::Secret>(),
         resource::<core::v1::ServiceAccount>(),
         resource::<core::v1::Binding>(),
+        resource::<core::v1::PodTemplate>(),
+        resource::<core::v1::ReplicationController>(),
+        resource::<autoscaling::v1::Scale>(),
         resource::<batch::v1::Job>(),
+        resource::<batch::v1::CronJob>(),
+        former::<batch::v1::CronJob>(&CRON_JOB_V1BETA1),
+        resource::<events::v1::Event>(),
         resource::<meta::v1::Status>(),
         plain::<meta::v1::DeleteOptions>(Kind::known("meta.k8s.io", "v1", "DeleteOptions")),
     ]
@@ -60,5 +121,9 @@ pub fn definitions() -> Map<String, Value> {
     for served in served() {
         (served.add)(&mut generator);
     }
-    generator.take_definitions(true)
+    let mut definitions = generator.take_definitions(true);
+    for former in served().iter().filter_map(|served| served.former) {
+        former.define(&mut definitions);
+    }
+    definitions
 }

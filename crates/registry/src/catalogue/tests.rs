@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::catalogue::Catalogue;
+use crate::event::EventStrategy;
 use crate::fixtures::{create_errors, created, pi_job, pod, texts, update_errors, updated, with};
 use crate::strategy::Strategy;
 
@@ -59,11 +60,14 @@ fn sample(kind: &str) -> Value {
 #[test]
 fn every_kind_is_found_by_resource_and_by_kind() {
     let catalogue = Catalogue::default();
-    assert_eq!(catalogue.iter().count(), samples().len());
+    assert_eq!(catalogue.stored().count(), samples().len());
     for (index, strategy) in catalogue.iter().enumerate() {
         let descriptor = strategy.descriptor();
-        assert_eq!(catalogue.find(&descriptor.resource()).map(|(position, _)| position), Some(index));
+        assert_eq!(catalogue.find(&descriptor.resource()).map(|served| served.position), Some(index));
         assert!(catalogue.of_kind(&descriptor.kind).is_some());
+        let stored =
+            strategy.view().map_or(Some(index), |view| catalogue.find(&view.stored).map(|served| served.position));
+        assert_eq!(catalogue.find(&descriptor.resource()).map(|served| served.stored), stored);
         assert_eq!(descriptor.singular, descriptor.kind.kind.to_lowercase());
     }
 }
@@ -291,6 +295,40 @@ fn events_with_an_event_time_name_their_reporter() {
     check_create(&event, full.clone(), &[]);
     let long = with(full, &json!({"message": "x".repeat(1025)}));
     check_create(&event, long, &["message: Invalid value: \"\": can have at most 1024 characters"]);
+}
+
+#[test]
+fn events_of_the_newer_version_are_strict() {
+    let strategy = EventStrategy::Events;
+    let event = with(
+        sample("Event"),
+        &json!({
+            "eventTime": "2024-01-01T00:00:00.000000Z", "reportingComponent": "a", "reportingInstance": "b",
+            "action": "c", "reason": "d", "type": "Normal",
+        }),
+    );
+    assert_eq!(create_errors(&strategy, event.clone()), Vec::<String>::new());
+    let patch = json!({
+        "type": "x", "count": 1, "source": {"host": "h"}, "firstTimestamp": "2024-01-01T00:00:00Z",
+        "series": {"count": 1}, "reportingComponent": null,
+    });
+    let expected = [
+        "reportingController: Required value",
+        "reportingController: Invalid value: \"\": name part must be non-empty",
+        "reportingController: Invalid value: \"\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+        "series.count: Invalid value: \"\": should be at least 2",
+        "series.lastObservedTime: Required value",
+        "type: Invalid value: \"\": has invalid value: x",
+        "firstTimestamp: Invalid value: \"\": needs to be unset",
+        "count: Invalid value: \"\": needs to be unset",
+        "source: Invalid value: \"\": needs to be unset",
+    ];
+    assert_eq!(create_errors(&strategy, with(event.clone(), &patch)), expected);
+    let old = created(&strategy, event);
+    let series = json!({"series": {"count": 2, "lastObservedTime": "2024-01-01T00:00:01.000000Z"}});
+    let change = with(series, &json!({"reason": "other"}));
+    let expected = ["reason: Invalid value: \"other\": field is immutable"];
+    assert_eq!(update_errors(&strategy, with(old.clone(), &change), &old, None), expected);
 }
 
 #[test]
