@@ -2,10 +2,11 @@
 //!
 //! A body is the four bytes `k8s\0` and a `runtime.Unknown` that names the kind and carries its message. Messages are
 //! decoded by a table (`protobuf/messages.txt`) and not by generated types, so a kind more is some lines of text.
-//! Nothing is encoded here: every client that sends protobuf also accepts JSON.
+//! Responses are not encoded: every client that sends protobuf also accepts JSON.
 //!
 //! Invariant: whatever the bytes, decoding ends in a value or an error, without panic and within bounded depth.
 
+mod encode;
 mod message;
 mod special;
 mod table;
@@ -16,6 +17,7 @@ mod wire;
 use api::key::split_api_version;
 use serde_json::{Map, Value};
 
+pub use encode::encode;
 use wire::{Reader, Wire};
 
 /// What every protobuf body of Kubernetes begins with.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::fields::{child, default_to, drop_empty, get, map_of, number, text};
-use crate::strategy::{Column, Descriptor, Row, Strategy, View};
+use crate::strategy::{Column, DefaultPropagation, Descriptor, Row, Strategy, View};
 use crate::table::{NAME_DESCRIPTION, name, since, text_column, time, wide_column};
 
 static CORE: Descriptor = descriptor("");
@@ -142,6 +142,14 @@ impl Strategy for EventStrategy {
 
     fn selectable_fallback(&self, field: &str) -> Option<&'static str> {
         (field == "source").then_some("/reportingComponent")
+    }
+
+    fn default_propagation(&self) -> DefaultPropagation {
+        DefaultPropagation::Unsupported
+    }
+
+    fn allows_create_on_update(&self) -> bool {
+        true
     }
 
     fn columns(&self) -> &'static [Column] {

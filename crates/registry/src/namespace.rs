@@ -89,6 +89,11 @@ impl Strategy for NamespaceStrategy {
         }
     }
 
+    /// Namespaces are not deleted as a collection.
+    fn verbs(&self) -> &'static [&'static str] {
+        &["create", "delete", "get", "list", "patch", "update", "watch"]
+    }
+
     fn name_errors(&self, name: &str) -> Vec<String> {
         names::dns_label_errors(name)
     }

@@ -78,6 +78,8 @@ pub struct View {
 pub enum DefaultPropagation {
     /// The object goes at once, the garbage collector removes dependents.
     Background,
+    /// The object goes at once, whatever the client says: it never has dependents (`rest.Unsupported`).
+    Unsupported,
     /// Dependents stay, and a warning says so.
     Orphan {
         /// The text of the `Warning` header.
@@ -141,6 +143,21 @@ pub trait Strategy: Send + Sync + 'static {
     fn selectable_fallback(&self, field: &str) -> Option<&'static str> {
         let _ = field;
         None
+    }
+
+    /// The verbs of the resource itself, in discovery's order.
+    fn verbs(&self) -> &'static [&'static str] {
+        &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+    }
+
+    /// Whether a PUT without a `resourceVersion` is taken, whatever the object's revision.
+    fn allows_unconditional_update(&self) -> bool {
+        true
+    }
+
+    /// Whether a PUT of an object that does not exist creates it.
+    fn allows_create_on_update(&self) -> bool {
+        false
     }
 
     /// The columns of `kubectl get`.

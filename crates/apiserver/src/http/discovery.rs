@@ -12,9 +12,6 @@ use sha2::{Digest, Sha256, Sha512};
 
 use super::negotiate::DiscoveryForm;
 
-/// The verbs of every served resource, in discovery's order.
-pub(super) const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-
 /// A document and what a client may compare its copy with.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
@@ -109,24 +106,32 @@ impl Documents {
     }
 }
 
+/// A resource in discovery.
+struct Listed {
+    descriptor: &'static Descriptor,
+    verbs: &'static [&'static str],
+}
+
 /// A group with its versions, in the catalogue's order.
 struct Group {
     name: String,
-    versions: Vec<(String, Vec<&'static Descriptor>)>,
+    versions: Vec<(String, Vec<Listed>)>,
 }
 
 fn groups(catalogue: &Catalogue) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for descriptor in catalogue.iter().map(|strategy| strategy.descriptor()) {
+    for strategy in catalogue.iter() {
+        let descriptor = strategy.descriptor();
         let (name, version) = (&descriptor.kind.group, &descriptor.kind.version);
+        let listed = Listed { descriptor, verbs: strategy.verbs() };
         let position = groups.iter().position(|group| group.name == *name).unwrap_or_else(|| {
             groups.push(Group { name: name.to_string(), versions: Vec::new() });
             groups.len() - 1
         });
         let versions = &mut groups[position].versions;
         match versions.iter_mut().find(|(known, _)| known == version) {
-            Some((_, descriptors)) => descriptors.push(descriptor),
-            None => versions.push((version.to_string(), vec![descriptor])),
+            Some((_, resources)) => resources.push(listed),
+            None => versions.push((version.to_string(), vec![listed])),
         }
     }
     groups
@@ -146,8 +151,8 @@ impl Group {
     }
 
     fn aggregated(&self) -> Value {
-        let version = |(version, descriptors): &(String, Vec<&Descriptor>)| {
-            let resources: Vec<Value> = descriptors.iter().map(|descriptor| aggregated_resource(descriptor)).collect();
+        let version = |(version, resources): &(String, Vec<Listed>)| {
+            let resources: Vec<Value> = resources.iter().map(aggregated_resource).collect();
             json!({"version": version, "resources": resources, "freshness": "Current"})
         };
         let versions: Vec<Value> = self.versions.iter().map(version).collect();
@@ -160,9 +165,8 @@ fn by_path(groups: &[Group]) -> HashMap<String, Bytes> {
     let mut documents = HashMap::new();
     for group in groups {
         let base = if group.name.is_empty() { "/api".to_owned() } else { format!("/apis/{}", group.name) };
-        for (version, descriptors) in &group.versions {
-            let resources: Vec<Value> =
-                descriptors.iter().flat_map(|descriptor| legacy_resources(descriptor)).collect();
+        for (version, resources) in &group.versions {
+            let resources: Vec<Value> = resources.iter().flat_map(legacy_resources).collect();
             let list = json!({
                 "kind": "APIResourceList",
                 "apiVersion": "v1",
@@ -188,7 +192,8 @@ fn root<'a>(paths: impl Iterator<Item = &'a String>) -> Bytes {
     json!({"paths": all}).to_string().into()
 }
 
-fn legacy_resources(descriptor: &Descriptor) -> Vec<Value> {
+fn legacy_resources(listed: &Listed) -> Vec<Value> {
+    let descriptor = listed.descriptor;
     let kind = &descriptor.kind;
     let hashed = format!("{}/{}/{}", kind.group, kind.version, kind.kind);
     let mut resource = json!({
@@ -196,7 +201,7 @@ fn legacy_resources(descriptor: &Descriptor) -> Vec<Value> {
         "singularName": descriptor.singular,
         "namespaced": descriptor.namespaced,
         "kind": kind.kind,
-        "verbs": VERBS,
+        "verbs": listed.verbs,
         "storageVersionHash": STANDARD.encode(&Sha256::digest(hashed)[..8]),
     });
     add_names(&mut resource, descriptor);
@@ -218,13 +223,14 @@ fn legacy_resources(descriptor: &Descriptor) -> Vec<Value> {
     std::iter::once(resource).chain(descriptor.subresources.iter().map(subresource)).collect()
 }
 
-fn aggregated_resource(descriptor: &Descriptor) -> Value {
+fn aggregated_resource(listed: &Listed) -> Value {
+    let descriptor = listed.descriptor;
     let mut resource = json!({
         "resource": descriptor.plural,
         "responseKind": response_kind(&descriptor.kind),
         "scope": if descriptor.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": descriptor.singular,
-        "verbs": VERBS,
+        "verbs": listed.verbs,
     });
     add_names(&mut resource, descriptor);
     if !descriptor.subresources.is_empty() {

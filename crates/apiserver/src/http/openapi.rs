@@ -10,7 +10,7 @@ use machinery::openapi::{OpenApi, Resource, Subresource, V2_MEDIA_TYPE};
 use registry::{Catalogue, Descriptor};
 use sha2::{Digest, Sha512};
 
-use super::discovery::{VERBS, subresource};
+use super::discovery::subresource;
 use super::health::GIT_VERSION;
 use super::payload::Payload;
 use super::reply::{self, JSON};
@@ -53,7 +53,8 @@ impl Schemas {
 
     async fn openapi(&self, catalogue: &Catalogue) -> Result<&OpenApi, Status> {
         if self.0.get().is_none() {
-            let resources: Vec<Resource> = catalogue.iter().map(|strategy| resource(strategy.descriptor())).collect();
+            let resources: Vec<Resource> =
+                catalogue.iter().map(|strategy| resource(strategy.descriptor(), strategy.verbs())).collect();
             let cell = self.0.clone();
             let made = tokio::task::spawn_blocking(move || {
                 cell.get_or_init(|| OpenApi::new(&resources, GIT_VERSION));
@@ -74,7 +75,7 @@ fn v2<'a>(openapi: &'a OpenApi, accept: Option<&str>) -> Result<&'a Bytes, Statu
     Err(Status::failure(406, Reason::NOT_ACCEPTABLE, message))
 }
 
-fn resource(descriptor: &'static Descriptor) -> Resource {
+fn resource(descriptor: &'static Descriptor, verbs: &[&str]) -> Resource {
     let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let one = |name: &&'static str| {
         let (kind, verbs) = subresource(descriptor, name);
@@ -84,7 +85,7 @@ fn resource(descriptor: &'static Descriptor) -> Resource {
         kind: descriptor.kind.clone(),
         plural: descriptor.plural.to_owned(),
         namespaced: descriptor.namespaced,
-        verbs: texts(&VERBS),
+        verbs: texts(verbs),
         subresources: descriptor.subresources.iter().map(one).collect(),
     }
 }

@@ -73,7 +73,8 @@ fn route<'a>(
     }
     let verb = verb(&parts.method, &path, query).ok_or_else(Status::method_not_allowed)?;
     let across_namespaces = descriptor.namespaced && path.namespace.is_none();
-    if across_namespaces && !matches!(verb, Verb::List | Verb::Watch) {
+    let served = path.subresource.is_some() || strategy.verbs().contains(&verb.name());
+    if !served || across_namespaces && !matches!(verb, Verb::List | Verb::Watch) {
         return Err(Status::method_not_allowed());
     }
     Ok(Routed { position, strategy, path, verb, query, parts })

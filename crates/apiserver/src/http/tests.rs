@@ -1,6 +1,7 @@
 //! The shell against a real [`ApiServer`], over real TLS sockets.
 
 mod client;
+mod conformance;
 mod limits;
 mod negotiation;
 mod resources;

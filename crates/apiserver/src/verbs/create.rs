@@ -12,22 +12,31 @@ use crate::server::{ApiServer, Target};
 const NAME_ATTEMPTS: usize = 8;
 
 pub(crate) fn create(server: &ApiServer, target: &Target<'_>, mut request: Request) -> Result<Reply, Status> {
-    let strategy = target.strategy;
-    let kind = &strategy.descriptor().kind;
+    let kind = &target.strategy.descriptor().kind;
     let mut object = body::object(&mut request)?;
     body::check_kind(kind, &mut object)?;
-    let mut warnings = body::check(&request, kind, &mut object)?;
-    strategy.to_stored(&mut object);
-    let generated = metadata::for_create(server, target, &request, &mut object)?;
+    let warnings = body::check(&request, kind, &mut object)?;
+    target.strategy.to_stored(&mut object);
+    let reply = commit_new(server, target, &request, object)?;
+    Ok(Reply { warnings: [warnings, reply.warnings].concat(), ..reply })
+}
+
+/// Creates a checked object.
+pub(super) fn commit_new(
+    server: &ApiServer,
+    target: &Target<'_>,
+    request: &Request,
+    mut object: Value,
+) -> Result<Reply, Status> {
+    let strategy = target.strategy;
+    let generated = metadata::for_create(server, target, request, &mut object)?;
     strategy.default(&mut object);
     strategy.prepare_for_create(&mut object);
     validate(target, &object)?;
     let namespace = request.namespace.as_deref();
     metadata::admit_namespace(server, target, namespace, object["metadata"]["name"].as_str().unwrap_or_default())?;
-    if !request.trusted {
-        warnings.extend(server.warnings(target, &object, None));
-    }
-    let object = commit(server, target, &request, object, generated)?;
+    let warnings = if request.trusted { Vec::new() } else { server.warnings(target, &object, None) };
+    let object = commit(server, target, request, object, generated)?;
     Ok(Reply { response: Response::Object { object, created: true }, warnings })
 }
 

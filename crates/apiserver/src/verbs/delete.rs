@@ -59,7 +59,7 @@ fn default_warning(target: &Target<'_>, options: &Options, object: &Object) -> O
         || object.meta().has_finalizer(FOREGROUND_FINALIZER);
     match target.strategy.default_propagation() {
         DefaultPropagation::Orphan { warning } if !decided => Some(warning.to_owned()),
-        DefaultPropagation::Orphan { .. } | DefaultPropagation::Background => None,
+        _ => None,
     }
 }
 
@@ -159,12 +159,14 @@ fn set_propagation_finalizer(target: &Target<'_>, options: &Options, object: &mu
     let has = |name: &str| {
         object["metadata"]["finalizers"].as_array().is_some_and(|list| list.iter().any(|item| item == name))
     };
+    let default = target.strategy.default_propagation();
     let wanted = match options.propagation {
+        _ if default == DefaultPropagation::Unsupported => Propagation::Background,
         Some(propagation) => propagation,
         None if has(ORPHAN_FINALIZER) => Propagation::Orphan,
         None if has(FOREGROUND_FINALIZER) => Propagation::Foreground,
-        None => match target.strategy.default_propagation() {
-            DefaultPropagation::Background => Propagation::Background,
+        None => match default {
+            DefaultPropagation::Background | DefaultPropagation::Unsupported => Propagation::Background,
             DefaultPropagation::Orphan { .. } => Propagation::Orphan,
         },
     };

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use api::field::FieldErrors;
-use api::{Body, Object, PatchType, Reply, Request, Response, Status};
+use api::field::{ErrorType, FieldError, FieldErrors, Path};
+use api::{Body, Gvr, Kind, Object, PatchType, Reply, Request, Response, Status};
 use machinery::schema;
 use serde_json::Value;
 use store::{Change, CommitError, Expected};
 
 use super::read::{current, key};
-use super::{body, metadata, uncommitted};
+use super::{body, create, metadata, uncommitted};
 use crate::server::{ApiServer, Target};
 
 /// How often a write that names no revision is tried again when others write in between.
@@ -29,6 +29,15 @@ pub(crate) fn update(server: &ApiServer, target: &Target<'_>, mut request: Reque
     target.strategy.to_stored(&mut object);
     check_identity(&request, &object)?;
     let names_revision = object["metadata"]["resourceVersion"].as_str().is_some_and(|text| !text.is_empty());
+    if request.subresource.is_none() && creates(server, target, &request)? {
+        let name = request.name.take().unwrap_or_default();
+        metadata::of(&mut object).insert("name".to_owned(), name.into());
+        let reply = create::commit_new(server, target, &request, object)?;
+        return Ok(Reply { warnings: [warnings, reply.warnings].concat(), ..reply });
+    }
+    if !names_revision && !target.strategy.allows_unconditional_update() {
+        return Err(unconditional(target, request.name.as_deref().unwrap_or_default()));
+    }
     let mut object = Some(object);
     let modified = Status::modified(&target.resource, request.name.as_deref().unwrap_or_default());
     write(server, target, &request, |_| {
@@ -36,6 +45,22 @@ pub(crate) fn update(server: &ApiServer, target: &Target<'_>, mut request: Reque
         let taken = if names_revision { object.take() } else { object.clone() };
         Ok(Changed { object: taken.ok_or_else(|| modified.clone())?, warnings: warnings.clone() })
     })
+}
+
+/// Whether an update is to create the object, since there is none.
+fn creates(server: &ApiServer, target: &Target<'_>, request: &Request) -> Result<bool, Status> {
+    let missing = || Ok::<_, Status>(server.store.get(target.index, &key(target, request)?).is_none());
+    Ok(target.strategy.allows_create_on_update() && missing()?)
+}
+
+/// Refuses an update that names no revision. Upstream's store knows the resource only, and says that for the kind.
+fn unconditional(target: &Target<'_>, name: &str) -> Status {
+    let path = Path::new("metadata").child("resourceVersion");
+    let body = "Invalid value: 0x0: must be specified for an update".to_owned();
+    let mut errors = FieldErrors::new();
+    errors.push(FieldError { error_type: ErrorType::Invalid, field: path.to_string(), body });
+    let Gvr { group, version, plural } = target.resource.clone();
+    Status::invalid(&Kind { group, version, kind: plural }, name, &errors)
 }
 
 /// Refuses a body that is about another object than the URL.

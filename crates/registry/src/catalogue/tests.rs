@@ -4,28 +4,28 @@ use serde_json::{Value, json};
 
 use crate::catalogue::Catalogue;
 use crate::event::EventStrategy;
-use crate::fixtures::{create_errors, created, pi_job, pod, texts, update_errors, updated, with};
+use crate::fixtures::{create_errors, created, texts, update_errors, updated, with};
 use crate::strategy::Strategy;
 
-/// One valid object of each kind.
+/// One valid object of each kind: the files of `samples/`, which the API server's conformance suite reads as well.
 fn samples() -> Vec<Value> {
-    let sample = |kind: &str, namespaced: bool, more: Value| {
-        let mut object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a", "uid": "u"}});
-        if namespaced {
-            object["metadata"]["namespace"] = json!("default");
-        }
-        with(object, &more)
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/samples")).expect("the samples are there");
+    let read = |path: std::path::PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("a sample is text");
+        let sample: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        sample["object"].clone()
     };
-    vec![
-        sample("ConfigMap", true, json!({"data": {"a": "b"}})),
-        sample("Event", true, json!({"involvedObject": {"kind": "Pod", "namespace": "default", "name": "p"}})),
-        sample("Namespace", false, json!({})),
-        sample("Node", false, json!({"status": {"capacity": {"cpu": "2000m"}}})),
-        sample("Secret", true, json!({"stringData": {"a": "b"}})),
-        sample("ServiceAccount", true, json!({"secrets": [{"name": "s", "kind": "Secret"}]})),
-        pod(),
-        pi_job(),
-    ]
+    files.map(|file| read(file.expect("a sample can be read").path())).map(placed).collect()
+}
+
+/// The object with the metadata that the generic verbs set.
+fn placed(mut object: Value) -> Value {
+    let catalogue = Catalogue::default();
+    object["metadata"]["uid"] = json!("u");
+    if strategy(&catalogue, &object).descriptor().namespaced {
+        object["metadata"]["namespace"] = json!("default");
+    }
+    object
 }
 
 fn strategy<'a>(catalogue: &'a Catalogue, object: &Value) -> &'a dyn Strategy {
@@ -55,6 +55,19 @@ fn cells(object: &Value, patch: &Value) -> Vec<Value> {
 
 fn sample(kind: &str) -> Value {
     samples().into_iter().find(|object| object["kind"] == kind).expect("a sample")
+}
+
+fn event() -> Value {
+    bare("Event", &json!({"involvedObject": {"kind": "Pod", "namespace": "default", "name": "p"}}))
+}
+
+fn node() -> Value {
+    bare("Node", &json!({"status": {"capacity": {"cpu": "2000m"}}}))
+}
+
+/// An object of a small kind with nothing in it but what is given.
+fn bare(kind: &str, more: &Value) -> Value {
+    placed(with(json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}}), more))
 }
 
 #[test]
@@ -100,7 +113,7 @@ fn rows_have_one_cell_per_column_and_one_column_names_the_row() {
 
 #[test]
 fn config_maps_have_right_keys_and_are_not_too_big() {
-    let map = sample("ConfigMap");
+    let map = bare("ConfigMap", &json!({"data": {"a": "b"}}));
     check_create(
         &map,
         json!({"data": {"a": "b"}, "binaryData": {"a": "Yg=="}}),
@@ -114,20 +127,20 @@ fn config_maps_have_right_keys_and_are_not_too_big() {
 
 #[test]
 fn immutable_maps_and_secrets_stay() {
-    let map = with(sample("ConfigMap"), &json!({"immutable": true}));
+    let map = with(bare("ConfigMap", &json!({"data": {"a": "b"}})), &json!({"immutable": true}));
     let detail = "field is immutable when `immutable` is set";
     let expected = [format!("immutable: Forbidden: {detail}"), format!("data: Forbidden: {detail}")];
     let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
     check_update(&map, None, json!({"immutable": null, "data": {"a": "c"}}), &expected);
     check_update(&map, None, json!({"metadata": {"labels": {"a": "b"}}}), &[]);
-    let secret = with(sample("Secret"), &json!({"immutable": true}));
+    let secret = with(bare("Secret", &json!({"stringData": {"a": "b"}})), &json!({"immutable": true}));
     check_update(&secret, None, json!({"stringData": {"a": "c"}}), &expected[1..]);
 }
 
 #[test]
 fn secrets_take_string_data_and_check_their_type() {
     let catalogue = Catalogue::default();
-    let secret = sample("Secret");
+    let secret = bare("Secret", &json!({"stringData": {"a": "b"}}));
     let object = created(strategy(&catalogue, &secret), secret.clone());
     assert_eq!((&object["data"], &object["type"]), (&json!({"a": "Yg=="}), &json!("Opaque")));
     assert_eq!(object.get("stringData"), None);
@@ -159,7 +172,7 @@ fn secrets_take_string_data_and_check_their_type() {
 fn secret_contents_stay_out_of_errors() {
     let patch = json!({"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": "hunter2"}});
     let catalogue = Catalogue::default();
-    let secret = sample("Secret");
+    let secret = bare("Secret", &json!({"stringData": {"a": "b"}}));
     let errors = create_errors(strategy(&catalogue, &secret), with(secret.clone(), &patch));
     assert_eq!(errors.len(), 1);
     assert!(errors[0].starts_with("data[.dockerconfigjson]: Invalid value: \"<secret contents redacted>\": "));
@@ -208,7 +221,7 @@ fn namespace_finalizers_change_through_finalize_only() {
 #[test]
 fn nodes_default_their_allocatable_and_keep_their_identity() {
     let catalogue = Catalogue::default();
-    let node = with(sample("Node"), &json!({"spec": {"providerID": "p", "podCIDRs": ["10.0.0.0/24"]}}));
+    let node = with(node(), &json!({"spec": {"providerID": "p", "podCIDRs": ["10.0.0.0/24"]}}));
     let object = created(strategy(&catalogue, &node), node.clone());
     assert_eq!(object["status"], json!({"capacity": {"cpu": "2"}, "allocatable": {"cpu": "2"}}));
     check_update(
@@ -243,7 +256,7 @@ fn node_rows_show_readiness_roles_and_system() {
         },
     });
     assert_eq!(
-        cells(&sample("Node"), &patch),
+        cells(&node(), &patch),
         [
             "a",
             "Ready,SchedulingDisabled",
@@ -257,12 +270,12 @@ fn node_rows_show_readiness_roles_and_system() {
             "<unknown>"
         ]
     );
-    assert_eq!(cells(&sample("Node"), &json!({}))[1..3], [json!("Unknown"), json!("<none>")]);
+    assert_eq!(cells(&node(), &json!({}))[1..3], [json!("Unknown"), json!("<none>")]);
 }
 
 #[test]
 fn events_live_beside_what_they_are_about() {
-    let event = sample("Event");
+    let event = event();
     let path = "involvedObject.namespace";
     check_create(
         &event,
@@ -276,7 +289,7 @@ fn events_live_beside_what_they_are_about() {
 
 #[test]
 fn events_with_an_event_time_name_their_reporter() {
-    let event = sample("Event");
+    let event = event();
     let time = json!({"eventTime": "2024-01-01T00:00:00.000000Z"});
     let errors = [
         "reportingComponent: Required value",
@@ -301,7 +314,7 @@ fn events_with_an_event_time_name_their_reporter() {
 fn events_of_the_newer_version_are_strict() {
     let strategy = EventStrategy::Events;
     let event = with(
-        sample("Event"),
+        event(),
         &json!({
             "eventTime": "2024-01-01T00:00:00.000000Z", "reportingComponent": "a", "reportingInstance": "b",
             "action": "c", "reason": "d", "type": "Normal",
@@ -339,7 +352,7 @@ fn event_rows_show_when_and_how_often() {
         "involvedObject": {"fieldPath": "spec.containers{c}"},
         "firstTimestamp": "2024-01-01T00:00:00Z", "lastTimestamp": "2024-01-01T00:01:30Z",
     });
-    let row = cells(&sample("Event"), &patch);
+    let row = cells(&event(), &patch);
     let expected = [
         json!("10s"),
         json!("Normal"),
@@ -353,17 +366,17 @@ fn event_rows_show_when_and_how_often() {
         json!("a"),
     ];
     assert_eq!(row, expected);
-    let single = cells(&sample("Event"), &json!({"eventTime": "2024-01-01T00:01:00.000000Z"}));
+    let single = cells(&event(), &json!({"eventTime": "2024-01-01T00:01:00.000000Z"}));
     assert_eq!((&single[0], &single[7], &single[8]), (&json!("40s"), &json!("40s"), &json!(1)));
     let series = json!({"series": {"count": 9, "lastObservedTime": "2024-01-01T00:01:39.000000Z"}});
-    let series = cells(&sample("Event"), &series);
+    let series = cells(&event(), &series);
     assert_eq!((&series[0], &series[7], &series[8]), (&json!("1s"), &json!("<unknown>"), &json!(9)));
 }
 
 #[test]
 fn service_accounts_keep_the_names_of_their_secrets() {
     let catalogue = Catalogue::default();
-    let account = sample("ServiceAccount");
+    let account = bare("ServiceAccount", &json!({"secrets": [{"name": "s", "kind": "Secret"}]}));
     let strategy = strategy(&catalogue, &account);
     let object = created(strategy, account.clone());
     assert_eq!(object["secrets"], json!([{"name": "s"}]));

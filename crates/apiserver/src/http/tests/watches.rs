@@ -8,13 +8,13 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 /// The lines of an open watch.
-struct Lines {
+pub(super) struct Lines {
     body: Incoming,
     buffer: Vec<u8>,
 }
 
 impl Lines {
-    async fn open(client: &mut Client, path: &str, accept: &str) -> Self {
+    pub(super) async fn open(client: &mut Client, path: &str, accept: &str) -> Self {
         let request = client.request(Method::GET, path).header("accept", accept);
         let response = client.open(request, "").await.unwrap();
         assert_eq!(response.status(), 200);
@@ -23,7 +23,7 @@ impl Lines {
     }
 
     /// The next line; `None` when the watch has ended.
-    async fn next(&mut self) -> Option<Value> {
+    pub(super) async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();
@@ -34,7 +34,7 @@ impl Lines {
         }
     }
 
-    async fn expect(&mut self, event: &str, name: &str) -> Value {
+    pub(super) async fn expect(&mut self, event: &str, name: &str) -> Value {
         let line = self.next().await.expect("the watch goes on");
         assert_eq!((&line["type"], &line["object"]["metadata"]["name"]), (&json!(event), &json!(name)), "{line}");
         line["object"].clone()
