@@ -227,6 +227,39 @@ async function objectClient() {
     check('a list comes in chunks', pages.items.length === 1 && pages.metadata._continue !== '', pages.metadata);
 }
 
+/** Server-side apply: ownership, conflict, force, removal. */
+async function apply() {
+    const applied = (data, manager, force) =>
+        objects.patch(
+            { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'js-applied', namespace: NAMESPACE }, data },
+            undefined,
+            undefined,
+            manager,
+            force,
+            k8s.PatchStrategy.ServerSideApply,
+        );
+    let first;
+    try {
+        first = await applied({ a: '1', b: '1' }, 'one');
+    } catch (error) {
+        if (error.code !== 415) {
+            throw error;
+        }
+        console.log('left out server-side apply: the server does not serve it');
+        return;
+    }
+    const owner = first.metadata.managedFields[0];
+    check('apply records its manager', owner.manager === 'one' && owner.operation === 'Apply', owner);
+    const conflict = await failure(applied({ a: '2' }, 'two'));
+    const field = conflict.status.details?.causes?.[0]?.field;
+    check("another manager's value is a conflict", conflict.code === 409 && field === '.data.a', conflict);
+    const forced = await applied({ a: '2' }, 'two', true);
+    check('force takes the field over', forced.data.a === '2' && forced.data.b === '1', forced.data);
+    const removed = await applied({}, 'one');
+    check('what is no longer applied goes', JSON.stringify(removed.data) === '{"a":"2"}', removed.data);
+    await objects.delete(removed);
+}
+
 /** What names an object, without the rest of it. */
 function head({ apiVersion, kind, metadata: { name, namespace } }) {
     return { apiVersion, kind, metadata: { name, namespace } };
@@ -327,6 +360,7 @@ await patchJob();
 await errors();
 await deleteJob();
 await objectClient();
+await apply();
 await informer();
 if (await served('pods/exec')) {
     await streams();

@@ -81,8 +81,12 @@ impl Watch {
             let status = Status::failure(504, api::Reason::TIMEOUT, message);
             return Err(status.with_cause("ResourceVersionTooLarge", "Too large resource version", ""));
         }
-        self.server.store.events_after(from, 0).map_err(|gone| expired(from, gone.oldest))?;
         self.cursor = from;
+        // A history that is gone is told by an event of a stream that opens, as upstream's watch cache does
+        // (`newErrWatcher`), and not by the answer's code: clients look for the event.
+        if let Err(gone) = self.server.store.events_after(from, 0) {
+            self.expire(gone.oldest);
+        }
         Ok(())
     }
 
@@ -129,11 +133,15 @@ impl Watch {
                 true
             }
             Err(gone) => {
-                self.pending.push_back(WatchEvent::Error(expired(self.cursor, gone.oldest)));
-                self.ended = true;
+                self.expire(gone.oldest);
                 true
             }
         }
+    }
+
+    fn expire(&mut self, oldest: Revision) {
+        self.pending.push_back(WatchEvent::Error(expired(self.cursor, oldest)));
+        self.ended = true;
     }
 
     async fn wait(&mut self) {
