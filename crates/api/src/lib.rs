@@ -15,9 +15,11 @@ pub mod resource;
 pub mod selector;
 pub mod status;
 pub mod time;
+pub mod user;
 
 pub use k8s_openapi as k8s;
 pub use key::{Gvr, Kind, ObjectKey, Revision, Uid};
 pub use object::{Meta, Object, OwnerRef, WatchEvent};
 pub use request::{Body, ObjectList, Options, PatchType, Reply, Request, Response, Verb};
 pub use status::{Cause, Details, Reason, Status};
+pub use user::User;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::key::{Gvr, Revision};
 use crate::object::Object;
 use crate::status::Status;
+use crate::user::User;
 
 /// What a request asks for. `Watch` goes to the watch entry of a transport, all others to `call`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +164,8 @@ pub struct Request {
     pub strict_errors: Vec<String>,
     /// The body was built by a component of this process from typed values, so it needs no schema check.
     pub trusted: bool,
+    /// Who asks; `None` for a component of this process.
+    pub user: Option<Arc<User>>,
 }
 
 impl Request {
@@ -178,6 +181,7 @@ impl Request {
             body: Body::Empty,
             strict_errors: Vec::new(),
             trusted: false,
+            user: None,
         }
     }
 

@@ -10,8 +10,10 @@ mod custom_resources;
 mod discovery;
 mod guard;
 mod health;
+mod impersonation;
 mod limits;
 mod negotiate;
+mod oidc;
 mod openapi;
 mod payload;
 pub mod pki;
@@ -19,6 +21,7 @@ mod query;
 mod render;
 mod reply;
 mod resource;
+mod review;
 mod service;
 mod stream;
 mod target;
@@ -35,9 +38,9 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::ApiServer;
+pub use crate::tokens::Token;
 use closing::Close;
 use guard::Guard;
-pub use guard::Token;
 use pki::{Identity, PkiError};
 use service::Service;
 
@@ -85,7 +88,8 @@ pub fn serve(server: Arc<ApiServer>, config: Config) -> Result<Serving, ServeErr
     }
     let tls = TlsAcceptor::from(Arc::new(config.identity.server_config()?));
     let (closing, closed) = Close::new();
-    let guard = Guard::new(config.token, local_addr);
+    server.tokens.set_own(config.token);
+    let guard = Guard::new(local_addr);
     let service = Arc::new(Service::new(server, guard, local_addr.to_string(), closed.clone()));
     let accepting = tokio::spawn(connection::accept(config.listener, tls, service.clone(), closed));
     Ok(Serving { local_addr, service, closing, accepting: Some(accepting) })

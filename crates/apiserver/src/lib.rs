@@ -6,6 +6,7 @@
 mod connector;
 pub mod http;
 mod server;
+mod tokens;
 mod verbs;
 mod watch;
 

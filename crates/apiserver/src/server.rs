@@ -14,6 +14,7 @@ use store::{Bounds, ResourceIndex, Store};
 use tokio::sync::watch as wake;
 
 use crate::connector::{Connector, LogStream};
+use crate::tokens::Tokens;
 use crate::verbs;
 use crate::watch::Watch;
 
@@ -42,6 +43,7 @@ pub struct ApiServer {
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
     pub(crate) pages: Pages,
+    pub(crate) tokens: Tokens,
     advice: Advice,
     catalogue: Catalogue,
     namespaces: Option<ResourceIndex>,
@@ -70,6 +72,7 @@ impl ApiServer {
             clock: config.clock,
             entropy: config.entropy,
             pages: Pages::default(),
+            tokens: Tokens::default(),
             advice: config.advice,
             catalogue: config.catalogue,
             namespaces,
@@ -110,6 +113,10 @@ impl ApiServer {
     /// # Errors
     /// The `Status` that upstream would answer with.
     pub fn call(&self, request: Request) -> Result<Reply, Status> {
+        let Gvr { group, version, plural } = &request.resource;
+        if let Some(review) = self.catalogue.review(group, version, plural) {
+            return verbs::review::create(self, review, request);
+        }
         let target = self.target(&request)?;
         let strategy = target.strategy;
         let reply = match (request.verb, request.subresource.as_deref()) {
@@ -117,6 +124,7 @@ impl ApiServer {
             (Verb::List, None) => verbs::read::list(self, &target, &request),
             (Verb::Create, None) => verbs::create::create(self, &target, request),
             (Verb::Create, Some("binding")) => verbs::binding::create(self, &target, request),
+            (Verb::Create, Some("token")) => verbs::token::create(self, &target, request),
             (Verb::Update, _) => verbs::update::update(self, &target, request),
             (Verb::Patch, _) => verbs::update::patch(self, &target, request),
             (Verb::Delete, None) => verbs::delete::delete(self, &target, &request),

@@ -1,5 +1,5 @@
-//! The generic verbs (`k8s.io/apiserver/pkg/registry/generic/registry/store.go`). None of them names a kind; the one
-//! exception is the pods/binding subresource, which is an operation of its own.
+//! The generic verbs (`k8s.io/apiserver/pkg/registry/generic/registry/store.go`). None of them names a kind; the
+//! exceptions are subresources that are operations of their own, such as pods/binding and serviceaccounts/token.
 
 pub(crate) mod binding;
 mod body;
@@ -8,6 +8,8 @@ pub(crate) mod delete;
 mod filter;
 mod metadata;
 pub(crate) mod read;
+pub(crate) mod review;
+pub(crate) mod token;
 pub(crate) mod update;
 pub(crate) mod versions;
 

@@ -8,6 +8,7 @@ use crate::job::JobStrategy;
 use crate::namespace::NamespaceStrategy;
 use crate::node::NodeStrategy;
 use crate::pod::PodStrategy;
+use crate::review::{self, Review};
 use crate::secret::SecretStrategy;
 use crate::service_account::ServiceAccountStrategy;
 use crate::strategy::Strategy;
@@ -16,6 +17,7 @@ use crate::strategy::Strategy;
 /// the stored one, and shares its storage.
 pub struct Catalogue {
     entries: Vec<Entry>,
+    reviews: Vec<Box<dyn Review>>,
 }
 
 struct Entry {
@@ -65,7 +67,7 @@ impl Catalogue {
             })
             .collect();
         let entries = strategies.into_iter().zip(stored).map(|(strategy, stored)| Entry { strategy, stored }).collect();
-        Self { entries }
+        Self { entries, reviews: review::all() }
     }
 
     /// The strategies of all served resources, in discovery's order.
@@ -100,6 +102,19 @@ impl Catalogue {
         let position = self.entries.iter().position(matches)?;
         let Entry { strategy, stored } = &self.entries[position];
         Some(Served { stored: *stored, position, strategy: strategy.as_ref() })
+    }
+
+    /// The kinds that are answered and not stored, in discovery's order.
+    pub fn reviews(&self) -> impl Iterator<Item = &dyn Review> {
+        self.reviews.iter().map(AsRef::as_ref)
+    }
+
+    /// The review of a resource.
+    pub fn review(&self, group: &str, version: &str, plural: &str) -> Option<&dyn Review> {
+        self.reviews().find(|review| {
+            let descriptor = review.descriptor();
+            descriptor.plural == plural && descriptor.kind.group == group && descriptor.kind.version == version
+        })
     }
 
     /// The strategy of a kind.

@@ -18,6 +18,7 @@ pub mod node;
 pub mod pod;
 pub mod pod_spec;
 pub mod quantity;
+pub mod review;
 pub mod secret;
 pub mod service_account;
 pub mod strategy;

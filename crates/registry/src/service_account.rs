@@ -18,7 +18,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
     short_names: &["sa"],
     categories: &[],
     namespaced: true,
-    subresources: &[],
+    subresources: &["token"],
 };
 
 const COLUMNS: &[Column] = &[NAME, AGE];

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use registry::{Catalogue, Descriptor};
+use registry::{Catalogue, Descriptor, review};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256, Sha512};
 
@@ -110,6 +110,8 @@ impl Documents {
 struct Listed {
     descriptor: &'static Descriptor,
     verbs: &'static [&'static str],
+    /// Whether objects of it are stored, or only answered.
+    stored: bool,
 }
 
 /// A group with its versions, in the catalogue's order.
@@ -120,10 +122,11 @@ struct Group {
 
 fn groups(catalogue: &Catalogue) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for strategy in catalogue.iter() {
-        let descriptor = strategy.descriptor();
+    let stored = catalogue.iter().map(|strategy| (strategy.descriptor(), strategy.verbs(), true));
+    let reviews = catalogue.reviews().map(|review| (review.descriptor(), review::VERBS, false));
+    for (descriptor, verbs, stored) in stored.chain(reviews) {
         let (name, version) = (&descriptor.kind.group, &descriptor.kind.version);
-        let listed = Listed { descriptor, verbs: strategy.verbs() };
+        let listed = Listed { descriptor, verbs, stored };
         let position = groups.iter().position(|group| group.name == *name).unwrap_or_else(|| {
             groups.push(Group { name: name.to_string(), versions: Vec::new() });
             groups.len() - 1
@@ -202,8 +205,10 @@ fn legacy_resources(listed: &Listed) -> Vec<Value> {
         "namespaced": descriptor.namespaced,
         "kind": kind.kind,
         "verbs": listed.verbs,
-        "storageVersionHash": STANDARD.encode(&Sha256::digest(hashed)[..8]),
     });
+    if listed.stored {
+        resource["storageVersionHash"] = STANDARD.encode(&Sha256::digest(hashed)[..8]).into();
+    }
     add_names(&mut resource, descriptor);
     let subresource = |name: &&str| {
         let (kind, verbs) = subresource(descriptor, name);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Response;
 use http::header::HeaderValue;
 use machinery::openapi::{OpenApi, Resource, Subresource, V2_MEDIA_TYPE};
-use registry::{Catalogue, Descriptor};
+use registry::{Catalogue, Descriptor, review};
 use sha2::{Digest, Sha512};
 
 use super::discovery::subresource;
@@ -53,8 +53,9 @@ impl Schemas {
 
     async fn openapi(&self, catalogue: &Catalogue) -> Result<&OpenApi, Status> {
         if self.0.get().is_none() {
-            let resources: Vec<Resource> =
-                catalogue.iter().map(|strategy| resource(strategy.descriptor(), strategy.verbs())).collect();
+            let stored = catalogue.iter().map(|strategy| resource(strategy.descriptor(), strategy.verbs()));
+            let reviews = catalogue.reviews().map(|review| resource(review.descriptor(), review::VERBS));
+            let resources: Vec<Resource> = stored.chain(reviews).collect();
             let cell = self.0.clone();
             let made = tokio::task::spawn_blocking(move || {
                 cell.get_or_init(|| OpenApi::new(&resources, GIT_VERSION));

@@ -3,7 +3,9 @@
 //! No kind is named here but the one subresource that is a stream, `log`. What a verb does is decided behind the door;
 //! this part only knows which requests upstream routes at all.
 
-use api::{Body, PatchType, Reply, Request, Response, Status, Verb};
+use std::sync::Arc;
+
+use api::{Body, PatchType, Reply, Request, Response, Status, User, Verb};
 use futures::StreamExt;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::request::Parts;
@@ -21,7 +23,7 @@ use super::reply::{self, JSON, LOG, YAML};
 use super::service::Service;
 use super::stream::{Lines, WatchLines};
 use super::target::ResourcePath;
-use super::{body, yaml};
+use super::{body, review, yaml};
 
 type HttpResponse = http::Response<Payload>;
 
@@ -47,6 +49,9 @@ pub(super) async fn respond(
     parts: &Parts,
     incoming: Incoming,
 ) -> Result<HttpResponse, Status> {
+    if let Some(review) = service.server().catalogue().review(path.group, path.version, path.resource) {
+        return review::respond(service, review, &path, query, parts, incoming).await;
+    }
     let routed = route(service, path, query, parts)?;
     match (routed.verb, path.subresource) {
         (Verb::Watch, _) => watch(service, &routed),
@@ -115,6 +120,7 @@ impl Routed<'_> {
         let namespace = self.path.namespace.filter(|_| descriptor.namespaced);
         let mut request = Request::new(self.verb, descriptor.resource(), namespace, self.path.name);
         request.subresource = self.path.subresource.map(str::to_owned);
+        request.user = self.parts.extensions.get::<Arc<User>>().cloned();
         request.options = self.query.options(self.verb, patch)?;
         Ok(request)
     }

@@ -3,14 +3,15 @@
 //! Invariant: nothing is read from a body, and nothing is looked up, before the request's origin and token are known
 //! to be good.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use api::Status;
+use api::{Status, User};
 use bytes::Bytes;
-use http::header::{ACCEPT, HeaderName, HeaderValue, IF_NONE_MATCH};
+use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -24,7 +25,7 @@ use super::openapi::{Schemas, Wanted};
 use super::payload::Payload;
 use super::query::Query;
 use super::reply::{self, AuditIds, JSON, TEXT};
-use super::{custom_resources, health, resource, target};
+use super::{custom_resources, health, impersonation, oidc, resource, target};
 use crate::ApiServer;
 
 /// What all connections of a server share.
@@ -99,14 +100,17 @@ impl Service {
 
     /// Answers one request, whatever it is.
     pub(super) async fn handle(&self, request: Request<Incoming>) -> (Response<Payload>, Connection) {
-        let (parts, incoming) = request.into_parts();
-        let (mut response, connection) = match self.admit(&parts) {
+        let (mut parts, incoming) = request.into_parts();
+        let (mut response, connection) = match self.admit(&parts.uri, &parts.headers) {
             Err(status) => {
                 let stranger = matches!(status.code, 401 | 403);
                 let connection = if stranger { Connection::Close } else { Connection::Keep };
                 (reply::status(&status, StatusCode::OK), connection)
             }
-            Ok(path) => {
+            Ok((path, user)) => {
+                if let Some(user) = user {
+                    parts.extensions.insert(user);
+                }
                 self.last_request_seconds.store(self.server.now().as_second(), Ordering::Relaxed);
                 let response = self.respond(&path, &parts, incoming).await;
                 (response.unwrap_or_else(|status| reply::status(&status, StatusCode::OK)), Connection::Keep)
@@ -118,12 +122,14 @@ impl Service {
         (response, connection)
     }
 
-    /// The checks before anything else; returns the decoded path.
-    fn admit<'a>(&self, parts: &'a Parts) -> Result<std::borrow::Cow<'a, str>, Status> {
-        self.guard.check_origin(&parts.uri, &parts.headers)?;
-        let path = target::decode(parts.uri.path()).map_err(|error| Status::bad_request(error.to_string()));
-        self.guard.check_token(path.as_deref().unwrap_or_default(), &parts.headers)?;
-        path
+    /// The checks before anything else; returns the decoded path and who asks.
+    fn admit<'a>(&self, uri: &'a Uri, headers: &HeaderMap) -> Result<(Cow<'a, str>, Option<Arc<User>>), Status> {
+        self.guard.check_origin(uri, headers)?;
+        let path = target::decode(uri.path()).map_err(|error| Status::bad_request(error.to_string()));
+        let user_of = |token: &[u8]| self.server.bearer(token);
+        let user = self.guard.identify(path.as_deref().unwrap_or_default(), headers, user_of)?;
+        let user = user.map(|user| impersonation::acting_user(headers, user)).transpose()?;
+        Ok((path?, user))
     }
 
     async fn respond(&self, path: &str, parts: &Parts, incoming: Incoming) -> Result<Response<Payload>, Status> {
@@ -149,6 +155,9 @@ impl Service {
         }
         if path == "/version" {
             return Ok(reply::respond(StatusCode::OK, JSON, self.version.clone()));
+        }
+        if let Some(response) = oidc::document(&self.server, path)? {
+            return Ok(response);
         }
         if Schemas::has(path) {
             let (accept, if_none_match) = (header(parts, ACCEPT), header(parts, IF_NONE_MATCH));

@@ -2,6 +2,7 @@
 
 mod client;
 mod conformance;
+mod identity;
 mod limits;
 mod negotiation;
 mod resources;

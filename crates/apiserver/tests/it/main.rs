@@ -2,6 +2,7 @@
 
 mod common;
 mod lists;
+mod reviews;
 mod verbs;
 mod versions;
 mod watches;

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use api::Kind;
 use k8s_openapi::Resource;
-use k8s_openapi::api::{autoscaling, batch, core, events};
+use k8s_openapi::api::{authentication, authorization, autoscaling, batch, core, events, policy};
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -101,6 +101,14 @@ fn list() -> Vec<Served> {
         resource::<batch::v1::CronJob>(),
         former::<batch::v1::CronJob>(&CRON_JOB_V1BETA1),
         resource::<events::v1::Event>(),
+        resource::<authentication::v1::SelfSubjectReview>(),
+        resource::<authentication::v1::TokenRequest>(),
+        resource::<authentication::v1::TokenReview>(),
+        resource::<authorization::v1::LocalSubjectAccessReview>(),
+        resource::<authorization::v1::SelfSubjectAccessReview>(),
+        resource::<authorization::v1::SelfSubjectRulesReview>(),
+        resource::<authorization::v1::SubjectAccessReview>(),
+        resource::<policy::v1::Eviction>(),
         resource::<meta::v1::Status>(),
         plain::<meta::v1::DeleteOptions>(Kind::known("meta.k8s.io", "v1", "DeleteOptions")),
     ]
