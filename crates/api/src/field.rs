@@ -1,5 +1,6 @@
 //! Field errors, as upstream's validation words them (`k8s.io/apimachinery/pkg/util/validation/field/errors.go`).
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde_json::Value;
@@ -202,14 +203,10 @@ impl IntoIterator for FieldErrors {
 impl fmt::Display for FieldErrors {
     /// One error stands bare; several stand in brackets, without repeats, as upstream's aggregate prints them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut seen = Vec::new();
-        for error in &self.0 {
-            let text = error.to_string();
-            if !seen.contains(&text) {
-                seen.push(text);
-            }
-        }
-        match seen.as_slice() {
+        let mut seen = HashSet::with_capacity(self.0.len());
+        let mut texts: Vec<String> = self.0.iter().map(FieldError::to_string).collect();
+        texts.retain(|text| seen.insert(text.clone()));
+        match texts.as_slice() {
             [one] => f.write_str(one),
             many => write!(f, "[{}]", many.join(", ")),
         }

@@ -2,12 +2,16 @@
 //!
 //! Errors and limits are those of `k8s.io/apiserver/pkg/endpoints/handlers/patch.go`. Server-side apply is not here.
 
+mod convert;
+pub mod gotext;
+mod json;
+mod merge;
 mod strategic;
 #[cfg(test)]
 mod tests;
 
-use api::{PatchType, Reason, Status};
-use json_patch::{Patch, PatchOperation};
+use api::field::{FieldErrors, Path};
+use api::{Kind, PatchType, Reason, Status};
 use serde_json::Value;
 
 use crate::schema::Struct;
@@ -17,23 +21,46 @@ pub const MAX_JSON_PATCH_OPERATIONS: usize = 10_000;
 /// Bytes at the most that `copy` operations may add to an object, as upstream bounds a patch's growth.
 pub const MAX_COPY_GROWTH_BYTES: usize = 3 << 20;
 
-/// Applies a patch to an object in place. `schema` is the object's, for the merge keys of strategic merges.
+/// Applies a patch to an object in place. `schema` is the object's, for the merge keys of strategic merges. Returns what
+/// strict decoding holds against the patch itself.
 ///
 /// # Errors
-/// 400 when the patch is no patch, 413 when it has too many operations, 422 when it does not apply. The object may
-/// be half changed then, so work on a copy that an error discards.
+/// 400 when the patch is no patch, 413 when it has too many operations, 422 when it does not apply, 500 where upstream
+/// has no better word. The object may be half changed then, so work on a copy that an error discards.
 pub fn apply(
     object: &mut Value,
     patch_type: PatchType,
     patch: Value,
     schema: Option<&'static Struct>,
-) -> Result<(), Status> {
+) -> Result<Vec<String>, Status> {
     match patch_type {
-        PatchType::Json => json(object, patch),
-        PatchType::Merge => merge(object, &patch),
-        PatchType::StrategicMerge => strategic::merge(object, patch, schema),
-        PatchType::Apply => check_served(patch_type),
+        PatchType::Json => return json::patch(object, &patch),
+        PatchType::Merge => merge::merge(object, patch)?,
+        PatchType::StrategicMerge => strategic::merge(object, patch, schema)?,
+        PatchType::Apply => check_served(patch_type)?,
     }
+    Ok(Vec::new())
+}
+
+/// What upstream answers when the patched object has a value of a wrong type; `why` is the JSON decoder's word on it.
+pub fn refuse_types(patch_type: PatchType, kind: &Kind, patched: &Value, patch: &Value, why: &str) -> Status {
+    let converted = match patch_type {
+        PatchType::StrategicMerge => crate::schema::of_kind(kind).and_then(|st| convert::first_error(st, patched)),
+        _ => None,
+    };
+    refuse_result(patch_type, patched, patch, converted.as_deref().unwrap_or(why))
+}
+
+/// What upstream answers when the patched object cannot be decoded, or strict decoding refuses it: 422 for an object
+/// without kind and name, that shows the patched object, or the patch when it was a strategic merge.
+pub fn refuse_result(patch_type: PatchType, patched: &Value, patch: &Value, why: &str) -> Status {
+    let shown = match patch_type {
+        PatchType::StrategicMerge => gotext::print(patch),
+        _ => patched.to_string(),
+    };
+    let mut errors = FieldErrors::new();
+    errors.push(Path::new("patch").invalid(shown.as_str(), why));
+    Status::invalid(&Kind::known("", "", ""), "", &errors)
 }
 
 /// Refuses a kind of patch that is not served, whatever is in it. Ask before the object is looked up: kubectl says
@@ -60,33 +87,14 @@ fn unprocessable() -> Status {
     Status { details: Some(Box::default()), ..Status::failure(422, Reason::INVALID, message) }
 }
 
-fn json(object: &mut Value, patch: Value) -> Result<(), Status> {
-    let count = patch.as_array().map_or(0, Vec::len);
-    if count > MAX_JSON_PATCH_OPERATIONS {
-        let message =
-            format!("The allowed maximum operations in a JSON patch is {MAX_JSON_PATCH_OPERATIONS}, got {count}");
-        return Err(Status::failure(413, Reason::TOO_LARGE, message));
+/// A value as Go's decoder names it in errors.
+fn described(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
-    let Patch(operations) =
-        serde_json::from_value(patch).map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
-    let mut growth_bytes = 0;
-    for operation in &operations {
-        if let PatchOperation::Copy(copy) = operation {
-            let source = object.pointer(copy.from.as_str());
-            growth_bytes += source.map_or(0, |source| source.to_string().len());
-            if growth_bytes > MAX_COPY_GROWTH_BYTES {
-                return Err(unprocessable());
-            }
-        }
-        json_patch::patch_unsafe(object, std::slice::from_ref(operation)).map_err(|_| unprocessable())?;
-    }
-    Ok(())
-}
-
-fn merge(object: &mut Value, patch: &Value) -> Result<(), Status> {
-    if !patch.is_object() {
-        return Err(Status::bad_request("error decoding patch: a merge patch must be a JSON object"));
-    }
-    json_patch::merge(object, patch);
-    Ok(())
 }

@@ -25,8 +25,15 @@ use crate::schema::{self, Struct, Type};
 /// # Errors
 /// 400 when a field has a value that its Go type cannot take.
 pub fn check(kind: &Kind, value: &mut Value) -> Result<Vec<String>, Status> {
-    let Some(st) = schema::of_kind(kind) else { return Ok(Vec::new()) };
-    check_struct(st, value).map_err(|error| unusable(kind, &error))
+    check_kind(kind, value).map_err(|error| unusable(kind, &error))
+}
+
+/// Like [`check`], for a caller that has its own words around Go's.
+///
+/// # Errors
+/// Go's text for the first value that its type cannot take.
+pub fn check_kind(kind: &Kind, value: &mut Value) -> Result<Vec<String>, String> {
+    schema::of_kind(kind).map_or(Ok(Vec::new()), |st| check_struct(st, value))
 }
 
 /// Checks a value of a type named by its definition, such as `io.k8s.api.core.v1.PodTemplateSpec`.

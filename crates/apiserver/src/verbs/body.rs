@@ -1,7 +1,7 @@
 //! Request bodies: the schema check, and the texts of `fieldValidation`.
 
 use api::request::FieldValidation;
-use api::{Body, Kind, Request, Status};
+use api::{Body, Kind, PatchType, Request, Status};
 use serde_json::Value;
 
 /// Takes the object out of a request's body.
@@ -26,6 +26,39 @@ pub(super) fn check(request: &Request, kind: &Kind, value: &mut Value) -> Result
         FieldValidation::Ignore => Ok(Vec::new()),
         FieldValidation::Warn => Ok(errors),
         FieldValidation::Strict => Err(machinery::strict::refuse(kind, &errors)),
+    }
+}
+
+/// Checks what a patch made of an object, like [`check`]; upstream refuses it in words of its own. `held` is what strict
+/// decoding has against the patch itself.
+pub(super) fn check_patched(
+    request: &Request,
+    kind: &Kind,
+    value: &mut Value,
+    patch: (PatchType, &Value),
+    held: Vec<String>,
+) -> Result<Vec<String>, Status> {
+    if request.trusted {
+        return Ok(Vec::new());
+    }
+    let is_strict = request.options.field_validation == FieldValidation::Strict;
+    // The error shows the object with its unknown fields, which the check takes out.
+    let shown = is_strict.then(|| value.clone());
+    let (patch_type, patch) = patch;
+    let unknown = match machinery::strict::check_kind(kind, value) {
+        Ok(unknown) => unknown,
+        Err(why) => return Err(machinery::patch::refuse_types(patch_type, kind, value, patch, &why)),
+    };
+    let mut errors = machinery::strict::merge_errors(unknown, request.strict_errors.clone());
+    errors.splice(0..0, held);
+    match request.options.field_validation {
+        _ if errors.is_empty() => Ok(Vec::new()),
+        FieldValidation::Ignore => Ok(Vec::new()),
+        FieldValidation::Warn => Ok(errors),
+        FieldValidation::Strict => {
+            let why = format!("strict decoding error: {}", errors.join(", "));
+            Err(machinery::patch::refuse_result(patch_type, shown.as_ref().unwrap_or(value), patch, &why))
+        }
     }
 }
 

@@ -89,9 +89,9 @@ pub(crate) fn patch(server: &ApiServer, target: &Target<'_>, mut request: Reques
     write(server, target, &request, |old| {
         let mut object = old.clone();
         target.strategy.from_stored(&mut object);
-        machinery::patch::apply(&mut object, patch_type, patch.clone(), schema)?;
+        let held = machinery::patch::apply(&mut object, patch_type, patch.clone(), schema)?;
         body::check_kind(kind, &mut object)?;
-        let warnings = body::check(&request, kind, &mut object)?;
+        let warnings = body::check_patched(&request, kind, &mut object, (patch_type, &patch), held)?;
         target.strategy.to_stored(&mut object);
         Ok(Changed { object, warnings })
     })
