@@ -70,6 +70,15 @@ pub(crate) fn memory(pid: u32) -> anyhow::Result<Memory> {
     Ok(Memory { rss_kib, pss_kib: field_kib(&rollup, "Pss:").unwrap_or(rss_kib) })
 }
 
+/// The most resident memory that a process ever had, in KiB (`VmHWM`).
+///
+/// # Errors
+/// When the process is gone.
+pub(crate) fn peak_kib(pid: u32) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    field_kib(&status, "VmHWM:").context("no VmHWM: the process has ended")
+}
+
 fn field_kib(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }

@@ -12,6 +12,7 @@ mod guard;
 mod health;
 mod impersonation;
 mod limits;
+mod memory;
 mod negotiate;
 mod oidc;
 mod openapi;

@@ -5,6 +5,8 @@
 //!
 //! Invariant: whatever the bytes, decoding ends in a value or an error; depth is bounded in every format.
 
+mod budget;
+mod go_json;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -17,13 +19,16 @@ use api::{Kind, Reason, Status};
 use serde::de::DeserializeSeed;
 use serde_json::Value;
 
+pub(crate) use budget::{Budget, Exhausted, json_bytes};
+pub use budget::{MAX_TREE_BYTES, tree_bytes};
 pub(crate) use path::Path;
 
 use crate::protobuf;
 
-/// The deepest nesting that is accepted in JSON and protobuf (YAML: 48). No served kind goes beyond 30 levels.
+/// The deepest nesting that is decoded. No served kind goes beyond 30 levels, so what lies deeper is part of an unknown
+/// field: JSON is read on to upstream's 10,000 levels, and left out. Protobuf that goes deeper is an error.
 ///
-/// Differs: upstream's JSON scanner allows 10,000 levels. Bounded recursion is worth more here than the levels.
+/// Differs: YAML that goes deeper than 48 levels is an error here; upstream's bound is 10,000 there as well.
 pub const MAX_DEPTH: usize = 64;
 
 /// The most strict errors that are kept, as upstream's decoder does.
@@ -81,6 +86,9 @@ pub enum DecodeError {
     /// The bytes are not YAML; the text has line and column.
     #[error("error converting YAML to JSON: yaml: {0}")]
     Yaml(String),
+    /// The tree would take more than [`MAX_TREE_BYTES`].
+    #[error("Request entity too large: the body has too many parts")]
+    TooLarge,
     /// The bytes are not the protobuf of a known kind.
     #[error(transparent)]
     Protobuf(#[from] protobuf::ProtobufError),
@@ -90,6 +98,9 @@ impl DecodeError {
     /// 400, as upstream words a body that it cannot read: with the kind that was wanted and the first bytes in hex
     /// (`transformDecodeError` and `summarizeData` of the apiserver's handlers).
     pub fn status(&self, expected_kind: &str, body: &[u8]) -> Status {
+        if matches!(self, Self::TooLarge | Self::Protobuf(protobuf::ProtobufError::TooLarge)) {
+            return Status::failure(413, Reason::TOO_LARGE, self.to_string());
+        }
         let summary = summarize(body);
         Status::bad_request(format!(
             "the object provided is unrecognized (must be of type {expected_kind}): {self} ({summary})"
@@ -97,15 +108,20 @@ impl DecodeError {
     }
 }
 
-/// Up to thirty bytes in hex.
+/// Up to thirty bytes: as text when they begin an object, else in hex.
 fn summarize(body: &[u8]) -> String {
     const SHOWN: usize = 30;
     if body.is_empty() {
         return "<empty>".to_owned();
     }
+    let shown = &body[..body.len().min(SHOWN)];
     let mut text = String::with_capacity(2 * SHOWN + 4);
-    for byte in body.iter().take(SHOWN) {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+    if body[0] == b'{' {
+        text.push_str(&String::from_utf8_lossy(shown));
+    } else {
+        for byte in shown {
+            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        }
     }
     if body.len() > SHOWN {
         text.push_str(" ...");
@@ -137,25 +153,46 @@ pub fn decode_as(expected: &Kind, body: &[u8], content_type: Option<&str>) -> Re
 /// Decodes JSON.
 ///
 /// # Errors
-/// When the bytes are not one JSON value, or nested deeper than [`MAX_DEPTH`].
+/// When the bytes are not one JSON value, nested deeper than upstream allows, or too much once decoded.
 pub fn json(body: &[u8]) -> Result<Decoded, DecodeError> {
-    let mut strict_errors = Vec::new();
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let seed = tree::Seed::new(&mut strict_errors, false);
-    let value = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-    match value {
-        Ok(value) => Ok(Decoded { value, strict_errors }),
-        Err(error) => Err(DecodeError::Json(error.to_string())),
+    let mut notes = tree::Notes::default();
+    match json_tree(body, &mut notes) {
+        Ok(value) => {
+            if notes.pruned {
+                go_json::check(body).map_err(DecodeError::Json)?;
+            }
+            Ok(Decoded { value, strict_errors: notes.strict_errors })
+        }
+        Err(_) if notes.budget.is_exhausted() => Err(DecodeError::TooLarge),
+        Err(_) => {
+            go_json::check(body).map_err(DecodeError::Json)?;
+            // It is JSON to Go: text that is not Unicode, which Go replaces, or a number out of all range.
+            let mut notes = tree::Notes::default();
+            let value = json_tree(&go_json::mend(body), &mut notes);
+            let value = value.map_err(|error| DecodeError::Json(error.to_string()))?;
+            Ok(Decoded { value, strict_errors: notes.strict_errors })
+        }
     }
 }
 
-/// Decodes one YAML document, with the YAML 1.1 habits that Kubernetes keeps: `yes` is true, `0644` is 420.
+fn json_tree(body: &[u8], notes: &mut tree::Notes) -> serde_json::Result<Value> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = tree::Seed::new(notes, false).deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Decodes one YAML document, with the YAML 1.1 habits that Kubernetes keeps: `yes` is true, `0644` is 420. Documents
+/// after the first are not looked at, as upstream does.
 ///
 /// # Errors
-/// When the bytes are not one YAML document, nested too deeply, or expand beyond the budget for aliases.
+/// When the bytes are no YAML, nested too deeply, expand beyond the budget for aliases, or are too much once decoded.
 pub fn yaml(body: &[u8]) -> Result<Decoded, DecodeError> {
-    let text = std::str::from_utf8(body).map_err(|error| DecodeError::Yaml(error.to_string()))?;
-    let mut strict_errors = Vec::new();
-    let value = yaml::document(text, &mut strict_errors).map_err(DecodeError::Yaml)?;
-    Ok(Decoded { value, strict_errors })
+    let text = std::str::from_utf8(body).map_err(|_| DecodeError::Yaml("invalid UTF-8".to_owned()))?;
+    let mut notes = tree::Notes::default();
+    match yaml::document(text, &mut notes) {
+        Ok(value) => Ok(Decoded { value, strict_errors: notes.strict_errors }),
+        Err(_) if notes.budget.is_exhausted() => Err(DecodeError::TooLarge),
+        Err(error) => Err(DecodeError::Yaml(error)),
+    }
 }

@@ -18,6 +18,9 @@ use api::key::split_api_version;
 use serde_json::{Map, Value};
 
 pub use encode::encode;
+
+use crate::decode::Exhausted;
+use message::Limits;
 use wire::{Reader, Wire};
 
 /// What every protobuf body of Kubernetes begins with.
@@ -49,6 +52,9 @@ pub enum ProtobufError {
     /// Messages are nested too deeply.
     #[error("exceeded max depth")]
     Depth,
+    /// The tree would take more than [`crate::decode::MAX_TREE_BYTES`].
+    #[error("Request entity too large: the body has too many parts")]
+    TooLarge,
     /// A time lies outside the years that can be written.
     #[error("proto: time out of range")]
     Time,
@@ -68,6 +74,12 @@ pub enum ProtobufError {
     },
 }
 
+impl From<Exhausted> for ProtobufError {
+    fn from(_: Exhausted) -> Self {
+        Self::TooLarge
+    }
+}
+
 /// Decodes a whole body: envelope and message. The value carries `apiVersion` and `kind` of the envelope.
 ///
 /// # Errors
@@ -83,7 +95,7 @@ pub fn decode(body: &[u8]) -> Result<Value, ProtobufError> {
     let mut map = Map::new();
     map.insert("apiVersion".to_owned(), unknown.api_version.into());
     map.insert("kind".to_owned(), unknown.kind.into());
-    message::read_into(&mut map, id, unknown.raw, 0)?;
+    message::read_into(&mut map, id, unknown.raw, &mut Limits::default())?;
     Ok(Value::Object(map))
 }
 

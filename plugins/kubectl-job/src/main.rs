@@ -22,6 +22,10 @@ mod view;
 
 use std::process::ExitCode;
 
+/// glibc keeps what large request bodies took, an arena per thread; this one gives it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // The supervisor is started with every server and owns its pods: no argument parsing, no runtime, no threads.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == embedded::SUPERVISOR) {

@@ -1,6 +1,8 @@
 //! What well-behaved clients never send: requests without the token, from a web page, to another host's name, too large,
 //! or not what they say. Each gets upstream's status code, and the server goes on as before.
 
+mod memory;
+
 use serde_json::{Value, json};
 
 use super::Context;
@@ -38,6 +40,7 @@ pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<
         report.check(refused.name, judge(&answer, refused.status));
     }
     limits(&endpoint, report);
+    memory::run(&server, &endpoint, report)?;
     report.check("afterwards the server is ready", judge(&endpoint.connect()?.get("/readyz"), 200));
     report.check("nothing was created", nothing_created(&endpoint)?);
     server.stop()

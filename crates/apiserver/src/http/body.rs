@@ -9,32 +9,42 @@ use api::{Body, Kind, PatchType, Reason, Status};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use machinery::decode;
+use machinery::decode::{self, DecodeError, MediaType};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::limits::{BODY_TIMEOUT, DISCARD_TIMEOUT, MAX_BODY_BYTES, MAX_DISCARDED_BYTES};
+use super::limits::{BODY_TIMEOUT, DISCARD_TIMEOUT, MAX_BODY_BYTES, MAX_DISCARDED_BYTES, MAX_FREE_BODY_BYTES};
+use super::memory::Memory;
+
+/// A body that was read whole, and its place among the large ones.
+#[derive(Debug, Default)]
+pub(super) struct Whole {
+    /// The bytes.
+    pub bytes: Bytes,
+    _place: Option<OwnedSemaphorePermit>,
+}
 
 /// Reads a whole body.
 ///
 /// # Errors
 /// 413 when it is too long, 504 when it takes too long, 400 when the client breaks off.
-pub(super) async fn read(body: Incoming) -> Result<Bytes, Status> {
-    read_within(body, BODY_TIMEOUT).await
+pub(super) async fn read(body: Incoming, memory: &Memory) -> Result<Whole, Status> {
+    read_within(body, memory, BODY_TIMEOUT).await
 }
 
 /// Reads a whole body that comes in time.
-async fn read_within<B>(mut body: B, patience: Duration) -> Result<Bytes, Status>
+async fn read_within<B>(mut body: B, memory: &Memory, patience: Duration) -> Result<Whole, Status>
 where
     B: http_body::Body<Data = Bytes, Error: fmt::Display> + Unpin + Send + 'static,
 {
     if body.is_end_stream() {
-        return Ok(Bytes::new());
+        return Ok(Whole::default());
     }
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let result = if announced > MAX_BODY_BYTES {
         Err(too_large())
     } else {
-        timeout(patience, collect(&mut body)).await.unwrap_or_else(|_| Err(timed_out()))
+        timeout(patience, collect(&mut body, announced, memory)).await.unwrap_or_else(|_| Err(timed_out()))
     };
     if matches!(&result, Err(status) if status.code == 413) {
         // A client that is still sending would see a reset instead of the answer.
@@ -43,17 +53,23 @@ where
     result
 }
 
-async fn collect<B>(body: &mut B) -> Result<Bytes, Status>
+async fn collect<B>(body: &mut B, announced: usize, memory: &Memory) -> Result<Whole, Status>
 where
     B: http_body::Body<Data = Bytes, Error: fmt::Display> + Unpin,
 {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
+    let mut place = None;
     while let Some(frame) = body.frame().await {
         let broken = |error: B::Error| Status::bad_request(format!("error reading request body: {error}"));
         let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
-        if first.len() + rest.len() + data.len() > MAX_BODY_BYTES {
+        let bytes = first.len() + rest.len() + data.len();
+        if bytes > MAX_BODY_BYTES {
             return Err(too_large());
+        }
+        if bytes > MAX_FREE_BODY_BYTES && place.is_none() {
+            place = Some(memory.large_body().await?);
+            rest.reserve(announced.max(bytes) - rest.len());
         }
         // Most bodies are one frame, which is then used as it is.
         match (first.is_empty(), rest.is_empty()) {
@@ -65,7 +81,7 @@ where
             (true, false) => rest.extend_from_slice(&data),
         }
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    Ok(Whole { bytes: if rest.is_empty() { first } else { rest.freeze() }, _place: place })
 }
 
 async fn discard<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B) {
@@ -115,16 +131,29 @@ pub(super) fn patch_type(content_type: Option<&str>) -> Result<PatchType, Status
 /// Decodes a patch.
 ///
 /// # Errors
-/// 400 for a body that cannot be read.
+/// 400 for a body that cannot be read, 413 for one that is too much once decoded.
 pub(super) fn patch(patch_type: PatchType, bytes: &[u8]) -> Result<(Body, Vec<String>), Status> {
     let decoded = match patch_type {
         // Clients send apply patches as JSON, which is YAML too but decodes much faster as what it is.
-        PatchType::Apply => decode::json(bytes).or_else(|_| decode::yaml(bytes)),
+        PatchType::Apply => decode::json(bytes).or_else(|error| match error {
+            DecodeError::TooLarge => Err(error),
+            _ => decode::yaml(bytes),
+        }),
         PatchType::Json | PatchType::Merge | PatchType::StrategicMerge => decode::json(bytes),
     };
-    let prefix = if patch_type == PatchType::Apply { "error decoding YAML" } else { "error decoding patch" };
-    let decoded = decoded.map_err(|error| Status::bad_request(format!("{prefix}: {error}")))?;
+    let decoded = decoded.map_err(|error| match (patch_type, error) {
+        (_, error @ DecodeError::TooLarge) => Status::failure(413, Reason::TOO_LARGE, error.to_string()),
+        (PatchType::Apply, error) => Status::bad_request(format!("error decoding YAML: {error}")),
+        (PatchType::StrategicMerge, DecodeError::Json(why)) => Status::bad_request(why),
+        (_, DecodeError::Json(why)) => Status::bad_request(format!("error decoding patch: {why}")),
+        (_, error) => Status::bad_request(format!("error decoding patch: {error}")),
+    })?;
     Ok((Body::Patch(patch_type, decoded.value), decoded.strict_errors))
+}
+
+/// How a patch is encoded.
+pub(super) fn patch_media_type(patch_type: PatchType) -> MediaType {
+    if patch_type == PatchType::Apply { MediaType::Yaml } else { MediaType::Json }
 }
 
 #[cfg(test)]
@@ -143,13 +172,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_comes_too_slowly_is_cut() {
-        let refused = read_within(endless(None), Duration::from_millis(5)).await.unwrap_err();
+        let refused = read_within(endless(None), &Memory::default(), Duration::from_millis(5)).await.unwrap_err();
         assert_eq!((refused.code, refused.reason), (504, Some(Reason::TIMEOUT)));
     }
 
     #[tokio::test]
     async fn a_body_that_never_ends_is_cut_at_the_limit() {
-        let refused = read_within(endless(Some(100_000)), BODY_TIMEOUT).await.unwrap_err();
+        let refused = read_within(endless(Some(100_000)), &Memory::default(), BODY_TIMEOUT).await.unwrap_err();
         assert_eq!((refused.code, refused.reason), (413, Some(Reason::TOO_LARGE)));
     }
 
@@ -174,6 +203,9 @@ mod tests {
             assert!(matches!(body, Body::Patch(PatchType::Apply, value) if value["kind"] == "Job"));
         }
         let error = patch(PatchType::Merge, b"kind: Job").unwrap_err();
-        assert!(error.code == 400 && error.message.starts_with("error decoding patch: "), "{error}");
+        let why = "invalid character 'k' looking for beginning of value";
+        assert_eq!((error.code, error.message), (400, format!("error decoding patch: {why}")));
+        let error = patch(PatchType::StrategicMerge, b"kind: Job").unwrap_err();
+        assert_eq!((error.code, &*error.message), (400, why));
     }
 }

@@ -9,6 +9,10 @@ use api::{Reason, Status};
 
 /// The largest request body, in bytes (`MaxRequestBodyBytes` of `k8s.io/apiserver/pkg/server/config.go`).
 pub(super) const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
+/// Bodies up to this size are read without waiting for a place.
+pub(super) const MAX_FREE_BODY_BYTES: usize = 128 * 1024;
+/// Bodies beyond that size that are held at once; further ones wait, unread, in their connections.
+pub(super) const MAX_LARGE_BODIES: usize = 3;
 /// How long a request may take to send its body (`RequestTimeout`).
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How much of a refused body is read and thrown away, so that the client gets to see the refusal.

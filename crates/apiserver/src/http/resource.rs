@@ -15,6 +15,7 @@ use registry::Strategy;
 use registry::catalogue::Served;
 use serde_json::Value;
 
+use super::memory::Room;
 use super::negotiate::{self, Accepted, Encoding};
 use super::payload::Payload;
 use super::query::Query;
@@ -130,10 +131,11 @@ async fn call(service: &Service, routed: &Routed<'_>, incoming: Incoming) -> Res
     let _permit = service.enter(matches!(routed.verb, Verb::Get | Verb::List))?;
     let accepted = routed.accepted()?;
     let include = IncludeObject::parse(routed.query)?;
-    let request = match routed.verb {
-        Verb::Get | Verb::List | Verb::Watch => routed.request(None)?,
+    // Room for the decoded body is held until the call is over.
+    let (request, _room) = match routed.verb {
+        Verb::Get | Verb::List | Verb::Watch => (routed.request(None)?, None),
         Verb::Create | Verb::Update | Verb::Patch | Verb::Delete | Verb::DeleteCollection => {
-            with_body(routed, incoming).await?
+            with_body(service, routed, incoming).await?
         }
     };
     let created = routed.verb == Verb::Create;
@@ -142,22 +144,29 @@ async fn call(service: &Service, routed: &Routed<'_>, incoming: Incoming) -> Res
     Ok(render(reply, &renderer, accepted.encoding, created))
 }
 
-async fn with_body(routed: &Routed<'_>, incoming: Incoming) -> Result<Request, Status> {
+async fn with_body<'s>(
+    service: &'s Service,
+    routed: &Routed<'_>,
+    incoming: Incoming,
+) -> Result<(Request, Room<'s>), Status> {
     let content_type = routed.header(CONTENT_TYPE);
     let patch = if routed.verb == Verb::Patch { Some(body::patch_type(content_type)?) } else { None };
     let mut request = routed.request(patch)?;
-    if patch.is_none() {
-        machinery::decode::MediaType::parse(content_type)?;
-    }
-    let bytes = body::read(incoming).await?;
+    let media_type = match patch {
+        Some(patch) => body::patch_media_type(patch),
+        None => machinery::decode::MediaType::parse(content_type)?,
+    };
+    let whole = body::read(incoming, service.memory()).await?;
+    let bytes = &*whole.bytes;
+    let room = service.memory().tree(bytes, media_type).await?;
     let kind = &routed.strategy.descriptor().kind;
     (request.body, request.strict_errors) = match (patch, routed.verb) {
-        (Some(patch), _) => body::patch(patch, &bytes)?,
+        (Some(patch), _) => body::patch(patch, bytes)?,
         (None, Verb::Delete | Verb::DeleteCollection) if bytes.is_empty() => (Body::Empty, Vec::new()),
-        (None, Verb::Delete | Verb::DeleteCollection) => body::object(&DELETE_OPTIONS, &bytes, content_type)?,
-        (None, _) => body::object(kind, &bytes, content_type)?,
+        (None, Verb::Delete | Verb::DeleteCollection) => body::object(&DELETE_OPTIONS, bytes, content_type)?,
+        (None, _) => body::object(kind, bytes, content_type)?,
     };
-    Ok(request)
+    Ok((request, room))
 }
 
 const DELETE_OPTIONS: api::Kind = api::Kind::known("meta.k8s.io", "v1", "DeleteOptions");

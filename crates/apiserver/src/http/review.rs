@@ -43,12 +43,13 @@ pub(super) async fn respond(
     let header = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let encoding = negotiate::resource(header(ACCEPT), false)?.encoding;
     let content_type = header(CONTENT_TYPE);
-    MediaType::parse(content_type)?;
+    let media_type = MediaType::parse(content_type)?;
     let mut request = Request::new(Verb::Create, descriptor.resource(), path.namespace, None);
     request.options = query.options(Verb::Create, None)?;
     request.user = parts.extensions.get::<Arc<User>>().cloned();
-    let bytes = body::read(incoming).await?;
-    (request.body, request.strict_errors) = body::object(&descriptor.kind, &bytes, content_type)?;
+    let whole = body::read(incoming, service.memory()).await?;
+    let _room = service.memory().tree(&whole.bytes, media_type).await?;
+    (request.body, request.strict_errors) = body::object(&descriptor.kind, &whole.bytes, content_type)?;
     let reply = service.server().call(request)?;
     let mut response = match (reply.response, encoding) {
         (Response::Object { object, .. }, Encoding::Yaml) => {

@@ -20,6 +20,7 @@ use super::closing::Closing;
 use super::discovery::Documents;
 use super::guard::Guard;
 use super::limits::{InFlight, MAX_CONNECTIONS, MAX_READS, MAX_WRITES, Permit};
+use super::memory::Memory;
 use super::negotiate::{self, DiscoveryForm};
 use super::openapi::{Schemas, Wanted};
 use super::payload::Payload;
@@ -38,6 +39,7 @@ pub(super) struct Service {
     version: Bytes,
     reads: InFlight,
     writes: InFlight,
+    memory: Memory,
     audit: AuditIds,
     closing: Closing,
     /// One permit per open connection.
@@ -69,6 +71,7 @@ impl Service {
             version: health::version(),
             reads: InFlight::new(MAX_READS),
             writes: InFlight::new(MAX_WRITES),
+            memory: Memory::default(),
             audit: AuditIds::default(),
             closing,
         }
@@ -96,6 +99,11 @@ impl Service {
     /// Counts a request that reads or writes.
     pub(super) fn enter(&self, reads: bool) -> Result<Permit<'_>, Status> {
         if reads { self.reads.enter() } else { self.writes.enter() }
+    }
+
+    /// The bounds of bodies and their trees.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Answers one request, whatever it is.
