@@ -8,6 +8,7 @@ use api::logs::LogOptions;
 use api::{Gvr, Object, ObjectKey, Reply, Request, Revision, Status, Verb};
 use clock::{SharedClock, SharedEntropy};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use registry::{Catalogue, Strategy};
 use serde_json::Value;
 use store::{Bounds, ResourceIndex, Store};
@@ -44,6 +45,8 @@ pub struct ApiServer {
     pub(crate) entropy: SharedEntropy,
     pub(crate) pages: Pages,
     pub(crate) tokens: Tokens,
+    /// Held while a write takes what no other object of its kind may have.
+    pub(crate) allocations: Mutex<()>,
     advice: Advice,
     catalogue: Catalogue,
     namespaces: Option<ResourceIndex>,
@@ -73,6 +76,7 @@ impl ApiServer {
             entropy: config.entropy,
             pages: Pages::default(),
             tokens: Tokens::default(),
+            allocations: Mutex::new(()),
             advice: config.advice,
             catalogue: config.catalogue,
             namespaces,

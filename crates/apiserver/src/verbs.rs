@@ -7,6 +7,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 mod filter;
 mod metadata;
+mod moment;
 pub(crate) mod read;
 pub(crate) mod review;
 pub(crate) mod token;

@@ -3,13 +3,23 @@
 use api::{Gvr, Kind};
 
 use crate::config_map::ConfigMapStrategy;
+use crate::disruption_budget::PodDisruptionBudgetStrategy;
+use crate::endpoint_slice::EndpointSliceStrategy;
+use crate::endpoints::EndpointsStrategy;
 use crate::event::EventStrategy;
 use crate::job::JobStrategy;
+use crate::lease::LeaseStrategy;
+use crate::limit_range::LimitRangeStrategy;
 use crate::namespace::NamespaceStrategy;
 use crate::node::NodeStrategy;
 use crate::pod::PodStrategy;
+use crate::priority_class::PriorityClassStrategy;
+use crate::rbac::{ClusterRoleBindingStrategy, ClusterRoleStrategy, RoleBindingStrategy, RoleStrategy};
+use crate::resource_quota::ResourceQuotaStrategy;
 use crate::review::{self, Review};
+use crate::runtime_class::RuntimeClassStrategy;
 use crate::secret::SecretStrategy;
+use crate::service::ServiceStrategy;
 use crate::service_account::ServiceAccountStrategy;
 use crate::strategy::Strategy;
 
@@ -42,13 +52,26 @@ impl Default for Catalogue {
         Self::new(vec![
             Box::new(ConfigMapStrategy),
             Box::new(EventStrategy::Core),
+            Box::new(EndpointsStrategy),
+            Box::new(LimitRangeStrategy),
             Box::new(NamespaceStrategy),
             Box::new(NodeStrategy),
             Box::new(PodStrategy),
+            Box::new(ResourceQuotaStrategy),
             Box::new(SecretStrategy),
             Box::new(ServiceAccountStrategy),
+            Box::new(ServiceStrategy),
             Box::new(JobStrategy),
             Box::new(EventStrategy::Events),
+            Box::new(PodDisruptionBudgetStrategy),
+            Box::new(ClusterRoleBindingStrategy),
+            Box::new(ClusterRoleStrategy),
+            Box::new(RoleBindingStrategy),
+            Box::new(RoleStrategy),
+            Box::new(PriorityClassStrategy),
+            Box::new(RuntimeClassStrategy),
+            Box::new(LeaseStrategy),
+            Box::new(EndpointSliceStrategy),
         ])
     }
 }

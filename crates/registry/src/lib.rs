@@ -5,24 +5,38 @@
 
 pub mod catalogue;
 pub mod config_map;
+pub mod disruption_budget;
+pub mod endpoint_slice;
+pub mod endpoints;
 mod errors;
 pub mod event;
 mod fields;
 #[cfg(test)]
 mod fixtures;
+mod ip;
 pub mod job;
 mod labels;
+pub mod lease;
+pub mod limit_range;
 pub mod metadata;
 pub mod namespace;
 pub mod node;
 pub mod pod;
 pub mod pod_spec;
+pub mod priority_class;
 pub mod quantity;
+pub mod rbac;
+mod resource_names;
+pub mod resource_quota;
 pub mod review;
+pub mod runtime_class;
 pub mod secret;
+pub mod service;
 pub mod service_account;
 pub mod strategy;
+pub mod surroundings;
 mod table;
 
 pub use catalogue::Catalogue;
 pub use strategy::{Column, DefaultPropagation, Descriptor, Row, Strategy, View};
+pub use surroundings::Surroundings;

@@ -16,6 +16,8 @@ pub use defaults::{default_pod, default_template};
 pub use spec::{Holder, validate, validate_template};
 
 pub(crate) use defaults::canonical_list;
+pub(crate) use probes::{port_name_errors, validate_port_number};
+pub(crate) use resources::{is_huge_page, is_native, validate as validate_resources};
 pub(crate) use spec::validate_tolerations;
 
 #[cfg(test)]

@@ -6,9 +6,11 @@
 //! may read a field with a plain index.
 
 use api::field::FieldErrors;
-use api::{Gvr, Kind};
+use api::{Gvr, Kind, Status};
 use jiff::Timestamp;
 use serde_json::Value;
+
+use crate::surroundings::Surroundings;
 
 /// The fixed facts of a kind, as discovery publishes them.
 #[derive(Clone, Debug)]
@@ -115,6 +117,22 @@ pub trait Strategy: Send + Sync + 'static {
     /// What is wrong with an update, besides the metadata.
     fn validate_update(&self, new: &Value, old: &Value, subresource: Option<&str>) -> FieldErrors;
 
+    /// Whether [`Strategy::allocate`] does anything. Writes of such a kind are let through one at a time, so that two
+    /// of them never take the same.
+    fn allocates(&self) -> bool {
+        false
+    }
+
+    /// Takes for the object what no other one may have, such as an address. Runs on create and on updates of the object
+    /// itself, after defaulting and before preparation (upstream's `BeginCreate` and `BeginUpdate`).
+    ///
+    /// # Errors
+    /// What the client gets to hear when it asks for what cannot be had.
+    fn allocate(&self, new: &mut Value, old: Option<&Value>, around: &dyn Surroundings) -> Result<(), Status> {
+        let _ = (new, old, around);
+        Ok(())
+    }
+
     /// The name rule's errors for this kind; a DNS subdomain unless said otherwise.
     fn name_errors(&self, name: &str) -> Vec<String> {
         api::names::dns_subdomain_errors(name)
@@ -124,6 +142,11 @@ pub trait Strategy: Send + Sync + 'static {
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
         let _ = (new, old);
         Vec::new()
+    }
+
+    /// The text that every request for this kind is warned with, when upstream has deprecated it.
+    fn deprecation(&self) -> Option<&'static str> {
+        None
     }
 
     /// Fields that a field selector may name, besides `metadata.name` and `metadata.namespace`: the selector's name

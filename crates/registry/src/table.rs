@@ -17,6 +17,10 @@ pub(crate) const NAME: Column =
 /// The `Age` column.
 pub(crate) const AGE: Column = text_column("Age", AGE_DESCRIPTION);
 
+/// The second column of kinds that have no printer of their own (`rest.NewDefaultTableConvertor`).
+pub(crate) const CREATED_AT: Column =
+    Column { name: "Created At", column_type: "date", format: "", description: AGE_DESCRIPTION, priority: 0 };
+
 /// A column of texts.
 pub(crate) const fn text_column(name: &'static str, description: &'static str) -> Column {
     Column { name, column_type: "string", format: "", description, priority: 0 }
@@ -45,6 +49,11 @@ pub(crate) fn between(from: Timestamp, to: Timestamp) -> SignedDuration {
 /// The object's age.
 pub(crate) fn age(object: &Value, now: Timestamp) -> Value {
     since(get(object, "metadata").and_then(|metadata| time(metadata, "creationTimestamp")), now).into()
+}
+
+/// The cell of [`CREATED_AT`].
+pub(crate) fn created_at(object: &Value) -> Value {
+    get(object, "metadata").map_or("", |metadata| text(metadata, "creationTimestamp")).into()
 }
 
 /// The object's name.

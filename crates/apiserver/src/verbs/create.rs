@@ -5,7 +5,7 @@ use api::{ObjectKey, Reply, Request, Response, Status};
 use serde_json::Value;
 use store::{Change, CommitError, Expected};
 
-use super::{body, metadata, uncommitted};
+use super::{body, metadata, moment, uncommitted};
 use crate::server::{ApiServer, Target};
 
 /// How often a taken generated name is drawn anew (upstream's `maxNameGenerationCreateAttempts`).
@@ -31,6 +31,8 @@ pub(super) fn commit_new(
     let strategy = target.strategy;
     let generated = metadata::for_create(server, target, request, &mut object)?;
     strategy.default(&mut object);
+    let _exclusive = moment::exclusive(server, target);
+    moment::allocate(server, target, &mut object, None)?;
     strategy.prepare_for_create(&mut object);
     validate(target, &object)?;
     let namespace = request.namespace.as_deref();

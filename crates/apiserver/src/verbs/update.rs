@@ -9,7 +9,7 @@ use serde_json::Value;
 use store::{Change, CommitError, Expected};
 
 use super::read::{current, key};
-use super::{body, create, metadata, uncommitted};
+use super::{body, create, metadata, moment, uncommitted};
 use crate::server::{ApiServer, Target};
 
 /// How often a write that names no revision is tried again when others write in between.
@@ -36,6 +36,8 @@ pub(crate) fn update(server: &ApiServer, target: &Target<'_>, mut request: Reque
         return Ok(Reply { warnings: [warnings, reply.warnings].concat(), ..reply });
     }
     if !names_revision && !target.strategy.allows_unconditional_update() {
+        // That there is no such object is said first.
+        current(server, target, &key(target, &request)?)?;
         return Err(unconditional(target, request.name.as_deref().unwrap_or_default()));
     }
     let mut object = Some(object);
@@ -105,12 +107,13 @@ fn write(
     mut change: impl FnMut(&Value) -> Result<Changed, Status>,
 ) -> Result<Reply, Status> {
     let key = key(target, request)?;
+    let _exclusive = moment::exclusive(server, target);
     for _ in 0..MAX_RACES {
         let before = current(server, target, &key)?;
         let old = before.to_value();
         let Changed { object: mut new, mut warnings } = change(&old)?;
         check_preconditions(target, &before, &new)?;
-        prepare(target, request, &mut new, &old)?;
+        prepare(server, target, request, &mut new, &old)?;
         if !request.trusted && request.subresource.is_none() {
             warnings.extend(server.warnings(target, &new, Some(&old)));
         }
@@ -148,11 +151,18 @@ fn check_preconditions(target: &Target<'_>, before: &Object, new: &Value) -> Res
     Ok(())
 }
 
-fn prepare(target: &Target<'_>, request: &Request, new: &mut Value, old: &Value) -> Result<(), Status> {
+fn prepare(
+    server: &ApiServer,
+    target: &Target<'_>,
+    request: &Request,
+    new: &mut Value,
+    old: &Value,
+) -> Result<(), Status> {
     let (strategy, subresource) = (target.strategy, request.subresource.as_deref());
     metadata::for_update(new, old);
     if subresource.is_none() {
         strategy.default(new);
+        moment::allocate(server, target, new, Some(old))?;
     }
     strategy.prepare_for_update(new, old, subresource);
     let mut errors: FieldErrors = registry::metadata::validate_update(&new["metadata"], &old["metadata"]);

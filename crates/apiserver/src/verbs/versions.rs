@@ -19,8 +19,11 @@ fn translated(strategy: &dyn Strategy, object: Arc<Object>) -> Arc<Object> {
     Arc::new(Object::from_value(&value).expect("a translation leaves the metadata as it is"))
 }
 
-/// A reply whose objects are in the version of the strategy.
-pub(crate) fn reply(strategy: &dyn Strategy, reply: Reply) -> Reply {
+/// A reply whose objects are in the version of the strategy, with the warning of a version that is deprecated.
+pub(crate) fn reply(strategy: &dyn Strategy, mut reply: Reply) -> Reply {
+    if let Some(text) = strategy.deprecation() {
+        reply.warnings.insert(0, text.to_owned());
+    }
     if strategy.view().is_none() {
         return reply;
     }

@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use api::Kind;
 use k8s_openapi::Resource;
-use k8s_openapi::api::{authentication, authorization, autoscaling, batch, core, events, policy};
+use k8s_openapi::api::{authentication, authorization, autoscaling, batch, coordination, core, discovery, events};
+use k8s_openapi::api::{node, policy, rbac, scheduling};
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -109,6 +110,19 @@ fn list() -> Vec<Served> {
         resource::<authorization::v1::SelfSubjectRulesReview>(),
         resource::<authorization::v1::SubjectAccessReview>(),
         resource::<policy::v1::Eviction>(),
+        resource::<core::v1::Endpoints>(),
+        resource::<core::v1::LimitRange>(),
+        resource::<core::v1::ResourceQuota>(),
+        resource::<core::v1::Service>(),
+        resource::<coordination::v1::Lease>(),
+        resource::<discovery::v1::EndpointSlice>(),
+        resource::<node::v1::RuntimeClass>(),
+        resource::<policy::v1::PodDisruptionBudget>(),
+        resource::<rbac::v1::ClusterRole>(),
+        resource::<rbac::v1::ClusterRoleBinding>(),
+        resource::<rbac::v1::Role>(),
+        resource::<rbac::v1::RoleBinding>(),
+        resource::<scheduling::v1::PriorityClass>(),
         resource::<meta::v1::Status>(),
         plain::<meta::v1::DeleteOptions>(Kind::known("meta.k8s.io", "v1", "DeleteOptions")),
     ]

@@ -1,5 +1,7 @@
 //! What every kind must keep, and the rules of the small kinds, each with upstream's message.
 
+mod cluster_kinds;
+
 use serde_json::{Value, json};
 
 use crate::catalogue::Catalogue;
