@@ -75,6 +75,9 @@ pub struct Status {
     /// The HTTP status code.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub code: u16,
+    /// `metadata.continue`: where a list whose history is gone may be taken up again.
+    #[serde(skip)]
+    pub continue_token: Option<String>,
 }
 
 fn is_zero(code: &u16) -> bool {
@@ -123,7 +126,8 @@ pub struct Cause {
 impl Status {
     /// A failure with no details.
     pub fn failure(code: u16, reason: Reason, message: impl Into<String>) -> Self {
-        Self { status: "Failure".to_owned(), message: message.into(), reason: Some(reason), details: None, code }
+        let (status, message) = ("Failure".to_owned(), message.into());
+        Self { status, message, reason: Some(reason), details: None, code, continue_token: None }
     }
 
     /// A failure about one named object of a resource, with the details upstream gives.
@@ -214,6 +218,13 @@ impl Status {
         Self::failure(410, Reason::EXPIRED, message)
     }
 
+    /// 504 for a revision that was not reached within the time that upstream waits for one.
+    pub fn too_large_revision(wanted: impl fmt::Display, current: impl fmt::Display) -> Self {
+        let message = format!("Timeout: Too large resource version: {wanted}, current: {current}");
+        let status = Self::failure(504, Reason::TIMEOUT, message);
+        status.with_cause("ResourceVersionTooLarge", "Too large resource version", "").with_retry_after(1)
+    }
+
     /// 500: `Internal error occurred: WHY`.
     pub fn internal(why: impl fmt::Display) -> Self {
         let mut status = Self::failure(500, Reason::INTERNAL, format!("Internal error occurred: {why}"));
@@ -232,7 +243,8 @@ impl Status {
             ..Details::default()
         };
         let status = "Success".to_owned();
-        Self { status, message: String::new(), reason: None, details: Some(Box::new(details)), code: 0 }
+        let details = Some(Box::new(details));
+        Self { status, message: String::new(), reason: None, details, code: 0, continue_token: None }
     }
 
     /// Adds a cause.
@@ -261,6 +273,9 @@ impl Status {
         value["kind"] = "Status".into();
         value["apiVersion"] = "v1".into();
         value["metadata"] = serde_json::json!({});
+        if let Some(token) = &self.continue_token {
+            value["metadata"]["continue"] = token.as_str().into();
+        }
         value
     }
 }

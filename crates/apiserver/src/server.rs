@@ -3,6 +3,7 @@
 mod pages;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use api::logs::LogOptions;
 use api::{Gvr, Object, ObjectKey, Reply, Request, Revision, Status, Verb};
@@ -20,6 +21,9 @@ use crate::verbs;
 use crate::watch::Watch;
 
 pub(crate) use pages::{Page, Pages};
+
+/// How long a read waits for a revision that was not reached yet.
+const REVISION_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a server is made of.
 pub struct Config {
@@ -52,6 +56,8 @@ pub struct ApiServer {
     namespaces: Option<ResourceIndex>,
     /// Per resource, the revision of its last commit: what open watches sleep on.
     wakes: Vec<wake::Sender<Revision>>,
+    /// The revision of the last commit to any resource, kept up while somebody waits for one.
+    latest: wake::Sender<Revision>,
     connector: OnceLock<Arc<dyn Connector>>,
 }
 
@@ -81,12 +87,16 @@ impl ApiServer {
             catalogue: config.catalogue,
             namespaces,
             wakes,
+            latest: wake::Sender::new(Revision(0)),
             connector: OnceLock::new(),
         });
         let weak = Arc::downgrade(&server);
         server.store.listen(move |resource, revision| {
             if let Some(server) = weak.upgrade() {
                 server.wakes[resource.0].send_replace(revision);
+                if server.latest.receiver_count() > 0 {
+                    server.latest.send_replace(revision);
+                }
             }
         });
         server
@@ -110,6 +120,17 @@ impl ApiServer {
     /// The revision of the last commit: where a watch that wants only what comes next begins.
     pub fn watch_revision(&self) -> Revision {
         self.store.revision()
+    }
+
+    /// Waits until a revision is reached, for as long as upstream waits for one (`blockTimeout` of its watch cache).
+    pub async fn reached(&self, revision: Revision) {
+        if self.store.revision() >= revision {
+            return;
+        }
+        let mut latest = self.latest.subscribe();
+        let reached = latest.wait_for(|_| self.store.revision() >= revision);
+        // Whoever reads next says what is wrong when the time was up.
+        let _ = tokio::time::timeout(REVISION_TIMEOUT, reached).await;
     }
 
     /// Performs any request but a watch.

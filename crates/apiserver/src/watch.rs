@@ -66,6 +66,11 @@ impl Watch {
         };
         let from = options.resource_version.unwrap_or_default();
         match options.send_initial_events {
+            Some(true) if from > server.store.revision() => {
+                let status = Status::too_large_revision(from, server.store.revision());
+                watch.pending.push_back(WatchEvent::Error(status));
+                watch.ended = true;
+            }
             Some(true) => watch.begin_with_state(options.allow_watch_bookmarks),
             None if from.0 == 0 => watch.begin_with_state(false),
             Some(false) if from.0 == 0 => watch.cursor = watch.server.store.revision(),
@@ -74,17 +79,17 @@ impl Watch {
         Ok(watch)
     }
 
+    /// Differs: upstream opens a watch from a revision of the future and stays silent until it is reached. Here that
+    /// revision comes from a server that is gone, with all its state, so the client is told to list anew.
     fn begin_at(&mut self, from: Revision) -> Result<(), Status> {
         let current = self.server.store.revision();
         if from > current {
-            let message = format!("Too large resource version: {from}, current: {current}");
-            let status = Status::failure(504, api::Reason::TIMEOUT, message);
-            return Err(status.with_cause("ResourceVersionTooLarge", "Too large resource version", ""));
+            return Err(Status::too_large_revision(from, current));
         }
         self.cursor = from;
         // A history that is gone is told by an event of a stream that opens, as upstream's watch cache does
         // (`newErrWatcher`), and not by the answer's code: clients look for the event.
-        if let Err(gone) = self.server.store.events_after(from, 0) {
+        if let Err(gone) = self.server.store.events_of(self.resource, from, 0) {
             self.expire(gone.oldest);
         }
         Ok(())
@@ -122,15 +127,15 @@ impl Watch {
 
     /// Reads a batch of events. Returns whether there is anything to go on with.
     fn read(&mut self) -> bool {
-        match self.server.store.events_after(self.cursor, BATCH) {
-            Ok(events) => {
-                let Some(last) = events.last() else { return false };
-                self.cursor = last.revision;
+        match self.server.store.events_of(self.resource, self.cursor, BATCH) {
+            Ok((events, reached)) => {
+                let more = reached > self.cursor;
+                self.cursor = reached;
                 for event in &events {
                     let message = self.select(event);
                     self.pending.extend(message);
                 }
-                true
+                more
             }
             Err(gone) => {
                 self.expire(gone.oldest);
@@ -155,17 +160,18 @@ impl Watch {
 
     /// A bookmark or the end is due. The last bookmark comes just before the end.
     fn timed(&mut self, now: Instant) {
-        if let Some(due) = &mut self.bookmarks {
+        if self.bookmarks.is_some() {
+            // What was committed to other resources meanwhile moves the bookmark on as well.
+            while !self.ended && self.read() {}
+        }
+        if let Some(due) = self.bookmarks.as_mut().filter(|_| !self.ended) {
             *due = now + BOOKMARK_INTERVAL;
             self.pending.push_back(WatchEvent::Bookmark { revision: self.cursor, initial_events_end: false });
         }
-        self.ended = now >= self.deadline;
+        self.ended |= now >= self.deadline;
     }
 
     fn select(&self, event: &Event) -> Option<WatchEvent> {
-        if event.resource != self.resource {
-            return None;
-        }
         if self.namespace.is_some() && self.namespace != event.object.meta().namespace {
             return None;
         }

@@ -145,6 +145,25 @@ impl Store {
         (state.snapshot.clone(), state.revision)
     }
 
+    /// The whole state as it was at a revision: the state of now with the events after that revision undone.
+    ///
+    /// # Errors
+    /// When the log no longer reaches back to that revision.
+    pub fn snapshot_at(&self, revision: Revision) -> Result<Snapshot, Compacted> {
+        let (mut snapshot, events) = {
+            let state = self.state.lock();
+            (state.snapshot.clone(), state.log.after(revision, usize::MAX)?)
+        };
+        for event in events.iter().rev() {
+            let key = event.object.meta().key();
+            match &event.previous {
+                Some(previous) => snapshot.insert(event.resource, key, previous.clone()),
+                None => snapshot.remove(event.resource, &key),
+            }
+        }
+        Ok(snapshot)
+    }
+
     /// The revision of the last commit.
     pub fn revision(&self) -> Revision {
         self.state.lock().revision
@@ -156,6 +175,23 @@ impl Store {
     /// When the log no longer reaches back to that revision.
     pub fn events_after(&self, revision: Revision, limit: usize) -> Result<Vec<Arc<Event>>, Compacted> {
         self.state.lock().log.after(revision, limit)
+    }
+}
+
+impl Store {
+    /// The events of one resource after a revision, from among the next `limit` events of all, and the revision that
+    /// was reached; it is the one given when nothing was committed since. What others commit never makes a resource's
+    /// own history too old.
+    ///
+    /// # Errors
+    /// When an event of the resource after that revision is gone from the log.
+    pub fn events_of(
+        &self,
+        resource: ResourceIndex,
+        after: Revision,
+        limit: usize,
+    ) -> Result<(Vec<Arc<Event>>, Revision), Compacted> {
+        self.state.lock().log.of_resource(resource, after, limit)
     }
 }
 

@@ -47,11 +47,13 @@ pub(crate) struct Log {
     start: Revision,
     bytes: usize,
     bounds: Bounds,
+    /// Per resource, the revision of the last event that was dropped.
+    dropped: Vec<Revision>,
 }
 
 impl Log {
     pub(crate) fn new(bounds: Bounds, start: Revision) -> Self {
-        Self { events: VecDeque::new(), start, bytes: 0, bounds }
+        Self { events: VecDeque::new(), start, bytes: 0, bounds, dropped: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, event: Event) {
@@ -61,7 +63,31 @@ impl Log {
             let Some(oldest) = self.events.pop_front() else { break };
             self.bytes -= oldest.object.bytes().len();
             self.start = oldest.revision;
+            let resource = oldest.resource.0;
+            if self.dropped.len() <= resource {
+                self.dropped.resize(resource + 1, Revision(0));
+            }
+            self.dropped[resource] = oldest.revision;
         }
+    }
+
+    /// The events of one resource among the next `limit` of all, and the revision that was reached. A resource without
+    /// commits keeps its history, however much others commit.
+    pub(crate) fn of_resource(
+        &self,
+        resource: ResourceIndex,
+        after: Revision,
+        limit: usize,
+    ) -> Result<(Vec<Arc<Event>>, Revision), Compacted> {
+        let dropped = self.dropped.get(resource.0).copied().unwrap_or_default();
+        if after < dropped {
+            return Err(Compacted { oldest: dropped });
+        }
+        let from = after.max(self.start);
+        let skip = usize::try_from(from.0 - self.start.0).unwrap_or(usize::MAX).min(self.events.len());
+        let read = self.events.range(skip..).take(limit);
+        let reached = read.clone().next_back().map_or(from, |event| event.revision);
+        Ok((read.filter(|event| event.resource == resource).cloned().collect(), reached))
     }
 
     pub(crate) fn after(&self, revision: Revision, limit: usize) -> Result<Vec<Arc<Event>>, Compacted> {

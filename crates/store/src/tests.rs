@@ -60,6 +60,23 @@ fn history_is_bounded_and_says_so_when_it_is_gone() {
 }
 
 #[test]
+fn a_resources_history_outlives_what_others_commit() {
+    let store = Store::new(Bounds { events: 3, bytes: 1 << 20 });
+    let quiet = ResourceIndex(1);
+    store.commit(quiet, &key("q"), Expected::Absent, Change::Put(pod("q", 0))).expect("absent");
+    let seen = store.revision();
+    for index in 0..9 {
+        put(&store, &format!("p{index}"), Expected::Absent, index).expect("absent");
+    }
+    let (events, reached) = store.events_of(quiet, seen, 10).expect("nothing of its own is gone");
+    assert_eq!((events.len(), reached), (0, store.revision()));
+    assert!(store.events_of(PODS, seen, 10).is_err());
+    let (events, reached) = store.events_of(PODS, Revision(reached.0 - 3), 2).expect("kept");
+    assert_eq!((events.len(), reached), (2, Revision(store.revision().0 - 1)));
+    assert_eq!(store.events_of(quiet, Revision(seen.0 - 1), 10).expect_err("gone"), Compacted { oldest: seen });
+}
+
+#[test]
 fn a_range_is_one_namespace_in_order() {
     let store = Store::new(Bounds::default());
     for (namespace, name) in [("b", "x"), ("a", "z"), ("a", "y"), ("ab", "w")] {
@@ -102,6 +119,11 @@ proptest! {
             }
         }
         let (mut replayed, revision) = taken.expect("taken");
+        let flat = |snapshot: &Snapshot| -> Vec<(String, Revision)> {
+            snapshot.range(PODS, None, None).map(|(key, object)| (key.to_string(), object.meta().revision)).collect()
+        };
+        // The state of then can also be had by undoing what came after it.
+        prop_assert_eq!(flat(&store.snapshot_at(revision).expect("kept")), flat(&replayed));
         let mut last = revision;
         for event in store.events_after(revision, usize::MAX).expect("kept") {
             prop_assert_eq!(event.revision, Revision(last.0 + 1));
@@ -115,9 +137,6 @@ proptest! {
         }
         let (now, revision) = store.snapshot();
         prop_assert_eq!(last, revision);
-        let flat = |snapshot: &Snapshot| -> Vec<(String, Revision)> {
-            snapshot.range(PODS, None, None).map(|(key, object)| (key.to_string(), object.meta().revision)).collect()
-        };
         prop_assert_eq!(flat(&replayed), flat(&now));
     }
 }

@@ -55,7 +55,7 @@ pub(super) async fn respond(
     }
     let routed = route(service, path, query, parts)?;
     match (routed.verb, path.subresource) {
-        (Verb::Watch, _) => watch(service, &routed),
+        (Verb::Watch, _) => watch(service, &routed).await,
         (Verb::Get, Some("log")) => logs(service, &routed).await,
         _ => call(service, &routed, incoming).await,
     }
@@ -138,6 +138,9 @@ async fn call(service: &Service, routed: &Routed<'_>, incoming: Incoming) -> Res
             with_body(service, routed, incoming).await?
         }
     };
+    if let Some(revision) = request.options.resource_version {
+        service.server().reached(revision).await;
+    }
     let created = routed.verb == Verb::Create;
     let reply = service.server().call(request)?;
     let renderer = Renderer { strategy: routed.strategy, shape: accepted.shape, include, now: service.server().now() };
@@ -198,7 +201,7 @@ fn parse(json: &[u8]) -> Value {
     serde_json::from_slice(json).expect("the renderer writes JSON")
 }
 
-fn watch(service: &Service, routed: &Routed<'_>) -> Result<HttpResponse, Status> {
+async fn watch(service: &Service, routed: &Routed<'_>) -> Result<HttpResponse, Status> {
     let accepted = routed.accepted()?;
     let include = IncludeObject::parse(routed.query)?;
     let mut request = routed.request(None)?;
@@ -209,6 +212,9 @@ fn watch(service: &Service, routed: &Routed<'_>) -> Result<HttpResponse, Status>
             return Err(Status::bad_request("fieldSelector metadata.name doesn't match requested name"));
         }
         request.options.field_selector = Some(selector);
+    }
+    if let Some(revision) = request.options.resource_version {
+        service.server().reached(revision).await;
     }
     let watch = service.server().watch(&request)?;
     let lines = Lines::new(service.server().clone(), routed.position, accepted.shape, include);

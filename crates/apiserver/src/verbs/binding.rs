@@ -30,7 +30,13 @@ pub(crate) fn create(server: &ApiServer, target: &Target<'_>, mut request: Reque
             Err(error) => return Err(Status::internal(error)),
         }
     }
-    let success =
-        Status { status: "Success".to_owned(), message: String::new(), reason: None, details: None, code: 201 };
+    let success = Status {
+        status: "Success".to_owned(),
+        message: String::new(),
+        reason: None,
+        details: None,
+        code: 201,
+        continue_token: None,
+    };
     Ok(Response::Status(success).into())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::request::RevisionMatch;
-use api::{Object, ObjectKey, ObjectList, Reason, Reply, Request, Response, Revision, Status};
+use api::{Object, ObjectKey, ObjectList, Reply, Request, Response, Revision, Status};
 use store::Snapshot;
 
 use super::Filter;
@@ -32,23 +32,18 @@ pub(crate) fn get(server: &ApiServer, target: &Target<'_>, request: &Request) ->
     Ok(Response::Object { object, created: false }.into())
 }
 
-/// Refuses a revision of the future, as upstream does after waiting for it in vain.
-///
-/// `Differs:` upstream waits 3 s first; here the store is the only writer, so the revision cannot be on its way.
+/// Refuses a revision of the future; over HTTP it was waited for, as upstream does, before the request came here.
 fn not_newer_than_now(server: &ApiServer, revision: Option<Revision>) -> Result<(), Status> {
-    let (Some(wanted), current) = (revision, server.store.revision()) else { return Ok(()) };
-    if wanted <= current {
-        return Ok(());
+    match (revision, server.store.revision()) {
+        (Some(wanted), current) if wanted > current => Err(Status::too_large_revision(wanted, current)),
+        _ => Ok(()),
     }
-    let message = format!("Too large resource version: {wanted}, current: {current}");
-    let status = Status::failure(504, Reason::TIMEOUT, message);
-    Err(status.with_cause("ResourceVersionTooLarge", "Too large resource version", "").with_retry_after(1))
 }
 
 pub(crate) fn list(server: &ApiServer, target: &Target<'_>, request: &Request) -> Result<Reply, Status> {
     let filter = Filter::of(target, request)?;
-    let (snapshot, revision, after) = page(server, request)?;
-    let limit = request.options.limit.filter(|limit| *limit > 0);
+    let (snapshot, revision, after) = page(server, target, request)?;
+    let limit = limit(request);
     let (items, more) = match (filter.exact_name(), request.namespace.as_deref()) {
         (Some(name), Some(namespace)) => {
             let object = snapshot.get(target.index, &ObjectKey::namespaced(namespace, name));
@@ -58,7 +53,7 @@ pub(crate) fn list(server: &ApiServer, target: &Target<'_>, request: &Request) -
     };
     let continue_token = items.last().filter(|_| more).map(|last: &Arc<Object>| {
         server.pages.keep(revision, &snapshot);
-        Page::new(revision, &last.meta().key()).encode()
+        Page { revision: Some(revision), last: last.meta().key() }.encode(request.namespace.as_deref())
     });
     let remaining = continue_token.as_ref().filter(|_| filter.is_everything()).map(|_| {
         let last = items.last().map(|object| object.meta().key());
@@ -91,26 +86,68 @@ fn collect(
     (items, more)
 }
 
-/// The snapshot that a list reads, its revision, and the key after which the page begins.
-fn page(server: &ApiServer, request: &Request) -> Result<(Snapshot, Revision, Option<ObjectKey>), Status> {
+/// How many objects a page has at the most. From "any" revision a list comes whole, as from upstream's watch cache
+/// (`computeListLimit`).
+fn limit(request: &Request) -> Option<usize> {
     let options = &request.options;
-    if let Some(token) = options.continue_token.as_deref().filter(|token| !token.is_empty()) {
-        let page = Page::decode(token)
-            .ok_or_else(|| Status::bad_request("continue key is not valid: invalid continue token"))?;
-        let snapshot = server.pages.find(page.revision()).ok_or_else(|| {
-            Status::expired("The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.")
-        })?;
-        return Ok((snapshot, page.revision(), Some(page.last())));
-    }
+    options.limit.filter(|limit| *limit > 0 && options.resource_version != Some(Revision(0)))
+}
+
+/// The snapshot that a list reads, its revision, and the key after which the page begins
+/// (`storage.ValidateListOptions`).
+fn page(
+    server: &ApiServer,
+    target: &Target<'_>,
+    request: &Request,
+) -> Result<(Snapshot, Revision, Option<ObjectKey>), Status> {
+    let options = &request.options;
     let wanted = options.resource_version.filter(|revision| revision.0 > 0);
-    not_newer_than_now(server, wanted)?;
-    let (snapshot, revision) = server.store.snapshot();
-    match (wanted, options.resource_version_match) {
-        (Some(exact), Some(RevisionMatch::Exact)) if exact != revision => {
-            let kept = server.pages.find(exact);
-            let gone = || Status::expired(format!("The resourceVersion for the provided list is too old: {exact}"));
-            Ok((kept.ok_or_else(gone)?, exact, None))
+    if let Some(token) = options.continue_token.as_deref().filter(|token| !token.is_empty()) {
+        let namespaced = target.strategy.descriptor().namespaced;
+        let page = Page::decode(token, namespaced, request.namespace.as_deref())?;
+        if wanted.is_some() {
+            return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
         }
-        _ => Ok((snapshot, revision, None)),
+        return next_page(server, request, page);
     }
+    not_newer_than_now(server, wanted)?;
+    // A page of a list that names a revision is of exactly that one, also when the client does not say so.
+    let exact = match options.resource_version_match {
+        Some(revision_match) => revision_match == RevisionMatch::Exact,
+        None => limit(request).is_some(),
+    };
+    if let Some(wanted) = wanted.filter(|_| exact) {
+        let gone = || Status::expired("The resourceVersion for the provided list is too old.");
+        return Ok((history(server, wanted).ok_or_else(gone)?, wanted, None));
+    }
+    let (snapshot, revision) = server.store.snapshot();
+    Ok((snapshot, revision, None))
+}
+
+fn next_page(
+    server: &ApiServer,
+    request: &Request,
+    page: Page,
+) -> Result<(Snapshot, Revision, Option<ObjectKey>), Status> {
+    let Some(revision) = page.revision else {
+        let (snapshot, revision) = server.store.snapshot();
+        return Ok((snapshot, revision, Some(page.last)));
+    };
+    not_newer_than_now(server, Some(revision))?;
+    if let Some(snapshot) = history(server, revision) {
+        return Ok((snapshot, revision, Some(page.last)));
+    }
+    let mut status = Status::expired(
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+         without the continue parameter, or use the continue token in this response to retrieve the remainder of the \
+         results. Continuing with the provided token results in an inconsistent list - objects that were created, \
+         modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+    );
+    status.continue_token = Some(Page { revision: None, ..page }.encode(request.namespace.as_deref()));
+    Err(status)
+}
+
+/// The state at a revision, while history reaches back to it.
+fn history(server: &ApiServer, revision: Revision) -> Option<Snapshot> {
+    server.pages.find(revision).or_else(|| server.store.snapshot_at(revision).ok())
 }

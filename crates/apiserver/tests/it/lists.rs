@@ -5,7 +5,7 @@ use api::{ObjectList, Options, Request, Response, Revision, Verb};
 use apiserver::ApiServer;
 use serde_json::json;
 
-use super::common::{call, config_map, create, failure, server};
+use super::common::{call, config_map, create, failure, server, server_with};
 
 const CONFIG_MAPS: api::Gvr = api::resource::CONFIG_MAPS;
 
@@ -74,10 +74,79 @@ fn tokens_and_revisions_that_cannot_be_served_are_refused() {
     assert_eq!(refused(token).code, 400);
     let future = Options { resource_version: Some(Revision(1_000_000)), ..Options::default() };
     assert_eq!(refused(future).code, 504);
-    let exact = Options {
-        resource_version: Some(Revision(1)),
-        resource_version_match: Some(RevisionMatch::Exact),
-        ..Options::default()
-    };
-    assert_eq!(refused(exact).code, 410);
+    let token = pages_of(&server, 1).continue_token;
+    let both = Options { continue_token: token, resource_version: Some(Revision(2)), ..Options::default() };
+    assert_eq!(refused(both).message, "specifying resource version is not allowed when using continue");
+}
+
+fn pages_of(server: &ApiServer, limit: usize) -> ObjectList {
+    create(server, CONFIG_MAPS, config_map("zz"));
+    list(server, Options { limit: Some(limit), ..Options::default() })
+}
+
+fn at(revision: Revision, revision_match: Option<RevisionMatch>, limit: Option<usize>) -> Options {
+    let resource_version = Some(revision);
+    Options { resource_version, resource_version_match: revision_match, limit, ..Options::default() }
+}
+
+#[test]
+fn an_exact_list_is_the_state_of_then() {
+    let server = server();
+    create(&server, CONFIG_MAPS, config_map("a"));
+    let then = server.watch_revision();
+    create(&server, CONFIG_MAPS, config_map("b"));
+    call(&server, Request::new(Verb::Delete, CONFIG_MAPS, Some("default"), Some("a")));
+    let exact = list(&server, at(then, Some(RevisionMatch::Exact), None));
+    assert_eq!((names(&exact), exact.revision), (vec!["a".to_owned()], then));
+    let not_older = list(&server, at(then, Some(RevisionMatch::NotOlderThan), None));
+    assert_eq!((names(&not_older), not_older.revision), (vec!["b".to_owned()], server.watch_revision()));
+    assert_eq!(names(&list(&server, at(then, None, None))), ["b"]);
+    // A page of a revision is of exactly that one; from any revision the list comes whole.
+    create(&server, CONFIG_MAPS, config_map("c"));
+    assert_eq!(names(&list(&server, at(then, None, Some(5)))), ["a"]);
+    assert_eq!(names(&list(&server, at(Revision(0), None, Some(1)))), ["b", "c"]);
+}
+
+#[test]
+fn a_page_whose_history_is_gone_may_go_on_with_the_state_of_now() {
+    let server = server_with(store::Bounds { events: 5, bytes: 1 << 20 });
+    for name in ["a", "b", "c"] {
+        create(&server, CONFIG_MAPS, config_map(name));
+    }
+    let first = list(&server, Options { limit: Some(1), ..Options::default() });
+    assert_eq!(first.remaining, Some(2));
+    // As many other lists as have their snapshots kept, and as many commits as the log keeps.
+    for index in 0..40 {
+        create(&server, CONFIG_MAPS, config_map(&format!("m{index:02}")));
+        list(&server, Options { limit: Some(1), ..Options::default() });
+    }
+    let next = |token| Options { continue_token: token, ..Options::default() };
+    let request = |options| Request::new(Verb::List, CONFIG_MAPS, Some("default"), None).options(options);
+    let status = failure(&server, request(next(first.continue_token)));
+    assert_eq!((status.code, status.to_value()["reason"].as_str()), (410, Some("Expired")));
+    assert!(status.message.contains("or use the continue token in this response"), "{}", status.message);
+    let token = status.to_value()["metadata"]["continue"].as_str().map(str::to_owned);
+    let rest = list(&server, next(token));
+    assert_eq!((rest.items.len(), rest.revision), (42, server.watch_revision()));
+    let exact = failure(&server, request(at(Revision(1), Some(RevisionMatch::Exact), None)));
+    let gone = "The resourceVersion for the provided list is too old.";
+    assert_eq!((exact.code, exact.message.as_str()), (410, gone));
+}
+
+#[tokio::test]
+async fn a_revision_of_the_future_is_waited_for() {
+    let server = server();
+    let next = Revision(server.watch_revision().0 + 1);
+    let writer = server.clone();
+    let reached = server.reached(next);
+    let write = async { create(&writer, CONFIG_MAPS, config_map("a")) };
+    let ((), _) = tokio::join!(reached, write);
+    let status = failure(
+        &server,
+        Request::new(Verb::List, CONFIG_MAPS, Some("default"), None).options(at(Revision(next.0 + 1), None, None)),
+    );
+    let message = format!("Timeout: Too large resource version: {}, current: {next}", next.0 + 1);
+    assert_eq!((status.code, status.message.as_str()), (504, message.as_str()));
+    let details = status.details.expect("details");
+    assert_eq!((details.retry_after_seconds, &*details.causes[0].reason), (Some(1), "ResourceVersionTooLarge"));
 }

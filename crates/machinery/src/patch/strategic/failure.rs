@@ -42,9 +42,7 @@ impl From<Failure> for Status {
             Failure::Malformed(why) => Self::bad_request(why),
             Failure::ListOfLists => unprocessable(),
             // Upstream has no reason for errors that are none of its own.
-            Failure::Other(message) => {
-                Self { status: "Failure".to_owned(), message, reason: None, details: None, code: 500 }
-            }
+            Failure::Other(message) => Self { reason: None, ..Self::failure(500, api::Reason::INTERNAL, message) },
         }
     }
 }
