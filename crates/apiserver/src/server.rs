@@ -149,6 +149,7 @@ impl ApiServer {
             (Verb::List, None) => verbs::read::list(self, &target, &request),
             (Verb::Create, None) => verbs::create::create(self, &target, request),
             (Verb::Create, Some("binding")) => verbs::binding::create(self, &target, request),
+            (Verb::Create, Some("eviction")) => verbs::eviction::create(self, &target, request),
             (Verb::Create, Some("token")) => verbs::token::create(self, &target, request),
             (Verb::Update, _) => verbs::update::update(self, &target, request),
             (Verb::Patch, _) => verbs::update::patch(self, &target, request),
@@ -200,7 +201,8 @@ impl ApiServer {
         self.store.get(self.namespaces?, &ObjectKey::cluster(name))
     }
 
-    fn target(&self, request: &Request) -> Result<Target<'_>, Status> {
+    /// The resource that a request names.
+    pub(crate) fn target(&self, request: &Request) -> Result<Target<'_>, Status> {
         let served = self.catalogue.find(&request.resource).ok_or_else(Status::no_such_resource)?;
         let strategy = served.strategy;
         let descriptor = strategy.descriptor();

@@ -5,6 +5,7 @@ pub(crate) mod binding;
 mod body;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod eviction;
 mod filter;
 mod metadata;
 mod moment;

@@ -32,6 +32,10 @@ pub fn unsupported(spec: &PodSpec) -> Vec<String> {
     add(spec.runtime_class_name.is_some(), "spec.runtimeClassName".to_owned());
     add(spec.readiness_gates.as_ref().is_some_and(|gates| !gates.is_empty()), "spec.readinessGates".to_owned());
     add(spec.resources.is_some(), "spec.resources".to_owned());
+    add(
+        spec.ephemeral_containers.as_ref().is_some_and(|containers| !containers.is_empty()),
+        "spec.ephemeralContainers".to_owned(),
+    );
     let lists =
         [("initContainers", spec.init_containers.as_deref().unwrap_or_default()), ("containers", &spec.containers)];
     for (list, containers) in lists {

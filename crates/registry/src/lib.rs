@@ -10,6 +10,7 @@ pub mod endpoint_slice;
 pub mod endpoints;
 mod errors;
 pub mod event;
+pub mod eviction;
 mod fields;
 #[cfg(test)]
 mod fixtures;

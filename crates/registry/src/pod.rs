@@ -4,8 +4,10 @@
 //! validates the spec when the client left it as it was.
 
 mod binding;
+mod ephemeral;
 mod prepare;
 mod qos;
+mod resize;
 mod status;
 mod table;
 mod update;
@@ -30,7 +32,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
     short_names: &["po"],
     categories: &["all"],
     namespaced: true,
-    subresources: &["binding", "log", "status"],
+    subresources: &["binding", "ephemeralcontainers", "eviction", "log", "resize", "status"],
 };
 
 /// The strategy of Pods.
@@ -62,6 +64,8 @@ impl Strategy for PodStrategy {
         match subresource {
             Some("status") => status::validate(new, old),
             Some("binding") => FieldErrors::new(),
+            Some("ephemeralcontainers") => ephemeral::validate(new, old),
+            Some("resize") => resize::validate(new, old),
             _ => update::validate(new, old),
         }
     }
@@ -102,6 +106,10 @@ impl Strategy for PodStrategy {
 
     fn row(&self, object: &Value, now: Timestamp) -> Row {
         table::row(object, now)
+    }
+
+    fn deletes_gracefully(&self) -> bool {
+        true
     }
 
     /// `CheckGracefulDelete`: a pod that no kubelet runs, or that has ended, goes at once.

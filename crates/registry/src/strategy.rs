@@ -194,6 +194,12 @@ pub trait Strategy: Send + Sync + 'static {
         DefaultPropagation::Background
     }
 
+    /// Whether deletes of this kind give grace (`RESTGracefulDeleteStrategy`); [`Strategy::grace_period_seconds`] says
+    /// how much.
+    fn deletes_gracefully(&self) -> bool {
+        false
+    }
+
     /// Seconds of grace that a delete of this object gives, from what the client asked for; zero deletes at once.
     fn grace_period_seconds(&self, object: &Value, requested: Option<i64>) -> i64 {
         let _ = (object, requested);

@@ -43,7 +43,9 @@ pub(super) fn status(status: &Status, success_code: StatusCode) -> Response<Payl
     let body = serde_json::to_vec(&status.to_value()).expect("a Status is plain data");
     let mut response = respond(code, JSON, Bytes::from(body));
     let seconds = status.details.as_ref().and_then(|details| details.retry_after_seconds);
-    let seconds = seconds.or((code == StatusCode::TOO_MANY_REQUESTS).then_some(RETRY_AFTER_SECONDS));
+    // An eviction that a budget refuses has details but no time: then the client is to decide when it asks again.
+    let overload = code == StatusCode::TOO_MANY_REQUESTS && status.details.is_none();
+    let seconds = seconds.or(overload.then_some(RETRY_AFTER_SECONDS));
     if let Some(seconds) = seconds {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }

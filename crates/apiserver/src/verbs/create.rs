@@ -88,8 +88,18 @@ fn commit(
         }
         attempts -= 1;
         if attempts == 0 {
-            return Err(Status::already_exists(&target.resource, &key.name));
+            return Err(taken(target, &object, &key));
         }
         metadata::generate_name(server, metadata::of(&mut object));
     }
+}
+
+/// 409; a generated name that is taken asks for another try.
+fn taken(target: &Target<'_>, object: &Value, key: &ObjectKey) -> Status {
+    let status = Status::already_exists(&target.resource, &key.name);
+    if object["metadata"]["generateName"].as_str().unwrap_or_default().is_empty() {
+        return status;
+    }
+    let message = format!("{status}, the server was not able to generate a unique name for the object");
+    Status { message, ..status }.with_retry_after(1)
 }

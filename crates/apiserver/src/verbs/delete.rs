@@ -2,25 +2,25 @@
 //! (`k8s.io/apiserver/pkg/registry/rest/delete.go`, `generic/registry/store.go`).
 
 mod options;
+mod plan;
 
 use std::sync::Arc;
 
 use api::resource::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
-use api::time::{rfc3339, whole_seconds};
+use api::time::whole_seconds;
 use api::{Object, ObjectList, Reply, Request, Response, Status, Verb};
-use jiff::{SignedDuration, Timestamp};
 use registry::DefaultPropagation;
-use serde_json::Value;
 use store::{Change, CommitError};
 
 use super::read::{current, key};
 use super::update::commit_own;
-use super::{metadata, read, uncommitted};
+use super::{read, uncommitted};
 use crate::server::{ApiServer, Target};
-use options::{Options, Propagation};
+pub(super) use options::Options;
+use plan::{Plan, plan};
 
 /// How a delete ended.
-enum Outcome {
+pub(super) enum Outcome {
     /// The object stays until its grace is over and its finalizers are gone.
     Lingers(Arc<Object>),
     /// The object is gone; its last state.
@@ -88,9 +88,11 @@ pub(crate) fn collection(server: &ApiServer, target: &Target<'_>, request: &Requ
     Ok(Reply { response: Response::List(ObjectList { items, ..list }), warnings })
 }
 
-enum Failure {
+/// Why an object was not deleted.
+pub(super) enum Failure {
     /// Somebody wrote in between: look again.
     Raced,
+    /// The client is to know.
     Refused(Box<Status>),
 }
 
@@ -100,24 +102,24 @@ impl From<Status> for Failure {
     }
 }
 
-fn delete_one(
+/// Deletes one object as it was read.
+pub(super) fn delete_one(
     server: &ApiServer,
     target: &Target<'_>,
     options: &Options,
     before: &Arc<Object>,
 ) -> Result<Outcome, Failure> {
-    if let Some(why) = target.strategy.deletion_refusal(&before.meta().name) {
-        return Err(Status::forbidden(&target.resource, &before.meta().name, why).into());
+    let (strategy, meta) = (target.strategy, before.meta());
+    if let Some(why) = strategy.deletion_refusal(&meta.name) {
+        return Err(Status::forbidden(&target.resource, &meta.name, why).into());
     }
-    options.check_preconditions(&target.resource, before.meta())?;
-    let mut object = before.to_value();
-    set_propagation_finalizer(target, options, &mut object);
+    options.check_preconditions(&strategy.descriptor().kind, meta)?;
     let now = whole_seconds(server.clock.now());
-    let wanted = target.strategy.grace_period_seconds(&object, options.grace_period_seconds);
-    let grace_seconds = if wanted < 0 { 1 } else { wanted };
-    mark(&mut object, before, now, grace_seconds);
-    target.strategy.prepare_for_delete(&mut object);
-    let gone = metadata::is_gone(&object) && !target.strategy.is_held(&object);
+    let (object, gone) = match plan(strategy, options, meta, before.to_value(), now) {
+        Plan::Pending => return Ok(Outcome::Lingers(before.clone())),
+        Plan::Stays(object) => (object, false),
+        Plan::Goes(object) => (object, true),
+    };
     if options.dry_run {
         let object = uncommitted(&object)?;
         return Ok(if gone { Outcome::Gone(object) } else { Outcome::Lingers(object) });
@@ -131,56 +133,5 @@ fn delete_one(
         Ok(object) => Ok(Outcome::Lingers(object)),
         Err(CommitError::Conflict(_) | CommitError::Missing) => Err(Failure::Raced),
         Err(error) => Err(Status::internal(error).into()),
-    }
-}
-
-/// Sets the time of deletion. A second delete may only shorten the grace.
-fn mark(object: &mut Value, before: &Object, now: Timestamp, grace_seconds: i64) {
-    let due = now.saturating_add(SignedDuration::from_secs(grace_seconds)).expect("seconds keep their unit");
-    if let Some(old_due) = before.meta().deletion_timestamp {
-        let old_grace = before.meta().deletion_grace_period_seconds.unwrap_or(0);
-        let shorter = old_grace > 0 && (grace_seconds == 0 || due < old_due);
-        if !shorter {
-            return;
-        }
-    }
-    let generation = object["metadata"]["generation"].as_i64();
-    let metadata = metadata::of(object);
-    metadata.insert("deletionTimestamp".to_owned(), rfc3339(due).into());
-    metadata.insert("deletionGracePeriodSeconds".to_owned(), grace_seconds.into());
-    if let Some(generation) = generation.filter(|generation| *generation > 0) {
-        metadata.insert("generation".to_owned(), (generation + 1).into());
-    }
-}
-
-/// Puts the finalizer of the wanted propagation on the object and takes the other one off. The options win over
-/// finalizers that are there, those over the kind's default.
-fn set_propagation_finalizer(target: &Target<'_>, options: &Options, object: &mut Value) {
-    let has = |name: &str| {
-        object["metadata"]["finalizers"].as_array().is_some_and(|list| list.iter().any(|item| item == name))
-    };
-    let default = target.strategy.default_propagation();
-    let wanted = match options.propagation {
-        _ if default == DefaultPropagation::Unsupported => Propagation::Background,
-        Some(propagation) => propagation,
-        None if has(ORPHAN_FINALIZER) => Propagation::Orphan,
-        None if has(FOREGROUND_FINALIZER) => Propagation::Foreground,
-        None => match default {
-            DefaultPropagation::Background | DefaultPropagation::Unsupported => Propagation::Background,
-            DefaultPropagation::Orphan { .. } => Propagation::Orphan,
-        },
-    };
-    let metadata = metadata::of(object);
-    let mut finalizers = metadata.get("finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
-    finalizers.retain(|name| name != ORPHAN_FINALIZER && name != FOREGROUND_FINALIZER);
-    match wanted {
-        Propagation::Background => {}
-        Propagation::Foreground => finalizers.push(FOREGROUND_FINALIZER.into()),
-        Propagation::Orphan => finalizers.push(ORPHAN_FINALIZER.into()),
-    }
-    if finalizers.is_empty() {
-        metadata.remove("finalizers");
-    } else {
-        metadata.insert("finalizers".to_owned(), Value::Array(finalizers));
     }
 }

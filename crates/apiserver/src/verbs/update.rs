@@ -114,7 +114,7 @@ fn write(
         let Changed { object: mut new, mut warnings } = change(&old)?;
         check_preconditions(target, &before, &new)?;
         prepare(server, target, request, &mut new, &old)?;
-        if !request.trusted && request.subresource.is_none() {
+        if !request.trusted && request.subresource.as_deref() != Some("status") {
             warnings.extend(server.warnings(target, &new, Some(&old)));
         }
         let committed = if request.options.dry_run {

@@ -1,6 +1,7 @@
 //! The API server asked as any transport asks it: through `call` and `watch`, with no socket in between.
 
 mod common;
+mod evictions;
 mod lists;
 mod reviews;
 mod verbs;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fields::{child, child_map, drop_empty, get, int, items, items_mut, map_of, number, take_from, text};
-use crate::pod::qos;
+use crate::pod::{ephemeral, qos, resize};
 use crate::pod_spec::default_pod;
 
 /// What `omitempty` leaves out of a `PodStatus`.
@@ -55,12 +55,29 @@ pub(crate) fn for_update(new: &mut Value, old: &Value, subresource: Option<&str>
     match subresource {
         Some("status") => for_status(new, old),
         Some("binding") => {}
+        Some("ephemeralcontainers") => ephemeral::prepare(new, old),
+        Some("resize") => resize::prepare(new, old),
         _ => {
             take_from(new, old, "status");
-            let generation = get(old, "metadata").map_or(0, |metadata| number(metadata, "generation"));
-            let changed = new.get("spec") != old.get("spec");
-            child_map(new, "metadata").insert("generation".to_owned(), (generation + i64::from(changed)).into());
+            count_generation(new, old);
         }
+    }
+}
+
+/// Raises the generation when the spec changed.
+pub(crate) fn count_generation(new: &mut Value, old: &Value) {
+    let generation = get(old, "metadata").map_or(0, |metadata| number(metadata, "generation"));
+    let changed = new.get("spec") != old.get("spec");
+    child_map(new, "metadata").insert("generation".to_owned(), (generation + i64::from(changed)).into());
+}
+
+/// Takes everything from the old pod that a subresource of the spec does not write (`ResetObjectMetaForStatus`).
+pub(crate) fn keep_all_but_spec(new: &mut Value, old: &Value) {
+    take_from(new, old, "status");
+    let old_metadata = old.get("metadata").unwrap_or(&Value::Null);
+    let metadata = child(new, "metadata");
+    for name in ["deletionTimestamp", "generation", "labels", "annotations", "finalizers", "ownerReferences"] {
+        take_from(metadata, old_metadata, name);
     }
 }
 

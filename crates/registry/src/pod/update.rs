@@ -24,7 +24,7 @@ pub(crate) fn validate_create(pod: &Value) -> FieldErrors {
 }
 
 /// `validatePodMetadataAndSpec`, save for the metadata.
-fn validate_spec(errors: &mut FieldErrors, path: &Path, spec: &Value) {
+pub(crate) fn validate_spec(errors: &mut FieldErrors, path: &Path, spec: &Value) {
     pod_spec::validate(errors, path, spec, Holder::Pod);
     forbid_tokens_without_account(errors, path, spec);
     for list in ["containers", "initContainers"] {
@@ -178,7 +178,7 @@ fn take_gated_fields(allowed: &mut Map<String, Value>, old: &Value, new: &Value)
 }
 
 /// The top-level fields that differ, old with `-` and new with `+`. Differs: upstream prints a diff of Go structs.
-fn diff(old: &Value, new: &Value) -> String {
+pub(crate) fn diff(old: &Value, new: &Value) -> String {
     let null = Map::new();
     let (old, new) = (old.as_object().unwrap_or(&null), new.as_object().unwrap_or(&null));
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();

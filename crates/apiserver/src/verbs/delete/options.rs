@@ -7,20 +7,20 @@ use serde::Deserialize;
 
 /// What happens to dependents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Propagation {
+pub(in crate::verbs) enum Propagation {
     Background,
     Foreground,
     Orphan,
 }
 
 /// The options of one delete.
-#[derive(Debug, Default)]
-pub(super) struct Options {
-    pub(super) grace_period_seconds: Option<i64>,
-    pub(super) propagation: Option<Propagation>,
-    pub(super) dry_run: bool,
-    uid: Option<String>,
-    resource_version: Option<String>,
+#[derive(Clone, Debug, Default)]
+pub(in crate::verbs) struct Options {
+    pub(in crate::verbs) grace_period_seconds: Option<i64>,
+    pub(in crate::verbs) propagation: Option<Propagation>,
+    pub(in crate::verbs) dry_run: bool,
+    pub(in crate::verbs) uid: Option<String>,
+    pub(in crate::verbs) resource_version: Option<String>,
 }
 
 /// The body, as it goes over the wire.
@@ -43,7 +43,7 @@ struct Preconditions {
 
 impl Options {
     /// Reads the options of a request. Returns warnings beside them.
-    pub(super) fn of(request: &Request) -> Result<(Self, Vec<String>), Status> {
+    pub(in crate::verbs) fn of(request: &Request) -> Result<(Self, Vec<String>), Status> {
         let wire = match &request.body {
             Body::Object(value) => Wire::deserialize(value)
                 .map_err(|error| Status::bad_request(format!("DeleteOptions cannot be read: {error}")))?,
@@ -67,20 +67,42 @@ impl Options {
         Ok((options, Vec::new()))
     }
 
+    /// Whether the client named the revision that it wants to delete.
+    pub(in crate::verbs) fn names_revision(&self) -> bool {
+        self.resource_version.is_some()
+    }
+
+    /// The same options for an object that the server itself wrote to on the client's behalf.
+    pub(in crate::verbs) fn without_revision(&self) -> Self {
+        Self { resource_version: None, ..self.clone() }
+    }
+
     /// Compares the preconditions with the object.
-    pub(super) fn check_preconditions(&self, resource: &Gvr, meta: &Meta) -> Result<(), Status> {
+    ///
+    /// Differs: upstream words the conflicts of namespaces in another way.
+    ///
+    /// # Errors
+    /// 409 that names the kind, where other conflicts name the resource.
+    pub(in crate::verbs) fn check_preconditions(&self, kind: &Kind, meta: &Meta) -> Result<(), Status> {
+        let conflict = |why: String| {
+            let resource = Gvr { group: kind.group.clone(), version: kind.version.clone(), plural: kind.kind.clone() };
+            Err(Status::conflict(&resource, &meta.name, &why))
+        };
         if let Some(uid) = self.uid.as_deref().filter(|uid| *uid != meta.uid.as_str()) {
-            let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", meta.uid);
-            return Err(Status::conflict(resource, &meta.name, &why));
+            return conflict(format!(
+                "the UID in the precondition ({uid}) does not match the UID in record ({}). \
+                 The object might have been deleted and then recreated",
+                meta.uid
+            ));
         }
         let revision = meta.revision.to_string();
-        if let Some(wanted) = self.resource_version.as_deref().filter(|wanted| *wanted != revision) {
-            let why = format!(
-                "Precondition failed: ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {revision}"
-            );
-            return Err(Status::conflict(resource, &meta.name, &why));
+        match self.resource_version.as_deref().filter(|wanted| *wanted != revision) {
+            Some(wanted) => conflict(format!(
+                "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record \
+                 ({revision}). The object might have been modified"
+            )),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -95,13 +117,16 @@ impl Wire {
             (Some("Background"), _) | (None, Some(false)) => Some(Propagation::Background),
             (Some("Foreground"), _) => Some(Propagation::Foreground),
             (Some("Orphan"), _) | (None, Some(true)) => Some(Propagation::Orphan),
-            (None | Some(""), _) => None,
+            (None, None) => None,
             (Some(other), _) => {
                 let supported = ["Foreground", "Background", "Orphan", "nil"];
                 errors.push(Path::new("propagationPolicy").not_supported(other, &supported));
                 None
             }
         };
+        if let Some(values) = self.dry_run.as_ref().filter(|values| values.iter().any(|value| value != "All")) {
+            errors.push(Path::new("dryRun").not_supported(values.clone(), &["All"]));
+        }
         if errors.is_empty() {
             return Ok(propagation);
         }
