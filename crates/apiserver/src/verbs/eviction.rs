@@ -56,8 +56,14 @@ pub(crate) fn create(server: &ApiServer, target: &Target<'_>, mut request: Reque
     }
     let (options, _) = Options::of(&deletion)?;
     evict(server, target, &key, &options)?;
-    let success =
-        Status { status: "Success".to_owned(), message: String::new(), reason: None, details: None, code: 201 };
+    let success = Status {
+        status: "Success".to_owned(),
+        message: String::new(),
+        reason: None,
+        details: None,
+        code: 201,
+        continue_token: None,
+    };
     Ok(Reply { response: Response::Status(success), warnings })
 }
 
@@ -102,7 +108,7 @@ fn ask_budget(server: &ApiServer, pod: &Object, value: &Value, options: &Options
             let message =
                 "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
             let (status, message) = ("Failure".to_owned(), message.to_owned());
-            return Err(Status { status, message, reason: None, details: None, code: 500 });
+            return Err(Status { status, message, reason: None, details: None, code: 500, continue_token: None });
         }
     };
     if !eviction::is_ready(value) && eviction::lets_unhealthy_go(&budget.to_value()) {
