@@ -82,7 +82,7 @@ impl Path {
 
     /// `FIELD: Unsupported value: VALUE: supported values: "A", "B"`.
     pub fn not_supported(&self, value: impl Into<Value>, supported: &[&str]) -> FieldError {
-        let quoted: Vec<String> = supported.iter().map(|text| format!("{text:?}")).collect();
+        let quoted: Vec<String> = supported.iter().map(|text| go_quoted(text)).collect();
         let body = format!("Unsupported value: {}: supported values: {}", show(&value.into()), quoted.join(", "));
         self.error(ErrorType::NotSupported, body)
     }
@@ -128,9 +128,51 @@ impl fmt::Display for Path {
 /// Values are shown as upstream shows them: text quoted, numbers bare, the rest as JSON.
 fn show(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("{text:?}"),
-        other => other.to_string(),
+        Value::String(text) => go_quoted(text),
+        other => go_json(other),
     }
+}
+
+/// Text as Go's `%q` prints it.
+pub fn go_quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\x07' => quoted.push_str("\\a"),
+            '\x08' => quoted.push_str("\\b"),
+            '\x0b' => quoted.push_str("\\v"),
+            '\x0c' => quoted.push_str("\\f"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\0'..='\x1f' | '\x7f' => quoted.push_str(&format!("\\x{:02x}", letter as u32)),
+            '\u{80}'..='\u{a0}' | '\u{ad}' | '\u{2028}' | '\u{2029}' => {
+                quoted.push_str(&format!("\\u{:04x}", letter as u32));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// A value as Go's `json.Marshal` writes it: maps ordered by key, and what HTML takes for markup escaped.
+pub fn go_json(value: &Value) -> String {
+    let text = value.to_string();
+    if !text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+        return text;
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        match letter {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => escaped.push_str(&format!("\\u{:04x}", letter as u32)),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 impl fmt::Display for FieldError {
@@ -216,6 +258,12 @@ impl fmt::Display for FieldErrors {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_quoted_as_go_quotes_them() {
+        assert_eq!(go_quoted("a\"\\\u{7}\u{1}\u{7f}\u{a0}é'"), "\"a\\\"\\\\\\a\\x01\\x7f\\u00a0é'\"");
+        assert_eq!(go_json(&serde_json::json!({"b": "<&>", "a": 1})), "{\"a\":1,\"b\":\"\\u003c\\u0026\\u003e\"}");
+    }
 
     #[test]
     fn errors_read_as_upstream_words_them() {

@@ -10,6 +10,7 @@ pub const MAX_GENERATED_LENGTH: usize = 63;
 
 const LABEL_RULE: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const SUBDOMAIN_RULE: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const UNDERSCORE_RULE: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')";
 const QUALIFIED_RULE: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const LABEL_VALUE_RULE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 const CONFIG_KEY_RULE: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
@@ -47,6 +48,25 @@ pub fn dns_subdomain_errors(text: &str) -> Vec<String> {
     }
     if !text.split('.').all(is_label_text) {
         errors.push(SUBDOMAIN_RULE.to_owned());
+    }
+    errors
+}
+
+/// What is wrong with a DNS-1123 subdomain that may have underscores, such as a search path. Empty when it is right.
+pub fn dns_subdomain_with_underscore_errors(text: &str) -> Vec<String> {
+    let is_label = |label: &str| {
+        let bytes = label.strip_prefix('_').unwrap_or(label).as_bytes();
+        let known = |byte: &u8| is_lower_alphanumeric(*byte) || matches!(byte, b'-' | b'_');
+        let ends = bytes.first().zip(bytes.last());
+        ends.is_some_and(|(first, last)| is_lower_alphanumeric(*first) && is_lower_alphanumeric(*last))
+            && bytes.iter().all(known)
+    };
+    let mut errors = Vec::new();
+    if text.len() > 253 {
+        errors.push("must be no more than 253 characters".to_owned());
+    }
+    if !text.split('.').all(is_label) {
+        errors.push(UNDERSCORE_RULE.to_owned());
     }
     errors
 }

@@ -21,6 +21,13 @@ pub(crate) fn require_not_negative(errors: &mut FieldErrors, path: &Path, value:
     }
 }
 
+/// Adds an error unless the value is above zero.
+pub(crate) fn require_positive(errors: &mut FieldErrors, path: &Path, value: i64) {
+    if value <= 0 {
+        errors.push(path.invalid(value, "must be greater than zero"));
+    }
+}
+
 /// Adds one error per text of a name rule.
 pub(crate) fn extend_invalid(errors: &mut FieldErrors, path: &Path, value: &str, texts: Vec<String>) {
     errors.extend(texts.into_iter().map(|text| path.invalid(value, text)));
@@ -33,8 +40,27 @@ pub(crate) fn require_unchanged(errors: &mut FieldErrors, path: &Path, new: Opti
     }
 }
 
+/// `FIELD: Invalid value: VALUE: DETAIL`, for a value of a type that upstream shows by its Go names.
+pub(crate) fn invalid_as(path: &Path, ty: &'static str, value: Option<&Value>, detail: &str) -> FieldError {
+    let body = format!("Invalid value: {}: {detail}", crate::internal::show(ty, value));
+    FieldError { error_type: ErrorType::Invalid, field: path.to_string(), body }
+}
+
+/// Adds an error when the field changed; its type is one that upstream shows by its Go names.
+pub(crate) fn require_unchanged_as(
+    errors: &mut FieldErrors,
+    path: &Path,
+    ty: &'static str,
+    new: Option<&Value>,
+    old: Option<&Value>,
+) {
+    if new != old {
+        errors.push(invalid_as(path, ty, new, IMMUTABLE));
+    }
+}
+
 /// Go's `%q` of a list of texts: `["a" "b"]`.
 pub(crate) fn quoted_list(texts: &[&str]) -> String {
-    let quoted: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
+    let quoted: Vec<String> = texts.iter().map(|text| api::field::go_quoted(text)).collect();
     format!("[{}]", quoted.join(" "))
 }

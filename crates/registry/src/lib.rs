@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod config_map;
+mod diff;
 pub mod disruption_budget;
 pub mod endpoint_slice;
 pub mod endpoints;
@@ -14,6 +15,7 @@ pub mod eviction;
 mod fields;
 #[cfg(test)]
 mod fixtures;
+mod internal;
 mod ip;
 pub mod job;
 mod labels;

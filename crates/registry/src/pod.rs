@@ -3,8 +3,10 @@
 //! Creates from templates, `/status` and `/binding` are the hottest paths of the server: `/status` neither copies nor
 //! validates the spec when the client left it as it was.
 
+mod annotations;
 mod binding;
 mod ephemeral;
+mod gated;
 mod prepare;
 mod qos;
 mod resize;

@@ -89,6 +89,18 @@ impl Quantity {
         Self { nanos: divide_up(self.nanos, STEP) * STEP, ..self }
     }
 
+    /// Rounds up to a whole number, as upstream's `Value` does.
+    #[must_use]
+    pub fn rounded_up_to_integer(self) -> Self {
+        Self { nanos: divide_up(self.nanos, NANO) * NANO, ..self }
+    }
+
+    /// The sum, in this one's format.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self { nanos: self.nanos.saturating_add(other.nanos).clamp(-MAX, MAX), ..*self }
+    }
+
     /// Whether it is a whole number.
     pub fn is_integer(&self) -> bool {
         self.nanos % NANO == 0

@@ -4,13 +4,19 @@ use api::conditions;
 use api::field::{FieldErrors, Path};
 use serde_json::{Map, Value};
 
-use crate::errors::require_unchanged;
+use crate::errors::{require_unchanged, require_unchanged_as};
 use crate::fields::{flag, get, int, items, number, text};
 use crate::job::{CONTROLLER_UID, JOB_NAME, completions, is_indexed, spec};
 use crate::labels;
 
-const IMMUTABLE_AFTER_TEMPLATE: &[&str] =
-    &["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"];
+/// Fields, and their types as errors show them.
+const IMMUTABLE_AFTER_TEMPLATE: &[(&str, &str)] = &[
+    ("completionMode", "*s"),
+    ("podFailurePolicy", "*PodFailurePolicy"),
+    ("backoffLimitPerIndex", "*i"),
+    ("managedBy", "*s"),
+    ("successPolicy", "*SuccessPolicy"),
+];
 
 /// Validates an update of the main resource. A spec that did not change was validated when it came in.
 pub(crate) fn validate(new: &Value, old: &Value) -> FieldErrors {
@@ -25,10 +31,17 @@ pub(crate) fn validate(new: &Value, old: &Value) -> FieldErrors {
     let mut errors = spec::validate_job(new, prefixed);
     let path = Path::new("spec");
     validate_completions(&mut errors, &path, new_spec, old_spec);
-    require_unchanged(&mut errors, &path.child("selector"), get(new_spec, "selector"), get(old_spec, "selector"));
+    let selector = path.child("selector");
+    require_unchanged_as(
+        &mut errors,
+        &selector,
+        "*LabelSelector",
+        get(new_spec, "selector"),
+        get(old_spec, "selector"),
+    );
     validate_template(&mut errors, &path, new_spec, old_spec, is_template_mutable(old));
-    for name in IMMUTABLE_AFTER_TEMPLATE {
-        require_unchanged(&mut errors, &path.child(name), get(new_spec, name), get(old_spec, name));
+    for (name, ty) in IMMUTABLE_AFTER_TEMPLATE {
+        require_unchanged_as(&mut errors, &path.child(name), ty, get(new_spec, name), get(old_spec, name));
     }
     errors
 }
@@ -59,20 +72,17 @@ fn validate_template(errors: &mut FieldErrors, path: &Path, new: &Value, old: &V
     if template == old_template {
         return;
     }
-    let (Some(template), Some(old_template)) = (template, old_template) else {
-        require_unchanged(errors, &path.child("template"), template, old_template);
+    let (Some(template), Some(old_template), true) = (template, old_template, mutable) else {
+        require_unchanged_as(errors, &path.child("template"), "*PodTemplateSpec", template, old_template);
         return;
     };
-    if !mutable {
-        require_unchanged(errors, &path.child("template"), Some(template), Some(old_template));
-        return;
-    }
     let mut allowed = old_template.get("spec").cloned().unwrap_or(Value::Null);
     let spec = template.get("spec").unwrap_or(&Value::Null);
     allow_scheduling(&mut allowed, spec);
     allow_resources(&mut allowed, spec);
     // Upstream compares the specs only, and names this path; metadata besides labels and annotations is not compared.
-    require_unchanged(errors, &path.child("template").child("spec"), Some(spec), Some(&allowed));
+    let path = path.child("template").child("spec");
+    require_unchanged_as(errors, &path, "PodSpec", Some(spec), Some(&allowed));
 }
 
 fn set(object: &mut Map<String, Value>, name: &str, value: Option<&Value>) {

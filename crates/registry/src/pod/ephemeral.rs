@@ -4,6 +4,7 @@
 use api::field::{FieldErrors, Path};
 use serde_json::Value;
 
+use crate::diff::unified;
 use crate::fields::{at, child, items, map_of, text};
 use crate::pod::{prepare, update};
 
@@ -32,8 +33,9 @@ pub(crate) fn validate(new: &Value, old: &Value) -> FieldErrors {
         return errors;
     }
     let null = &Value::Null;
+    let metadata = new.get("metadata").unwrap_or(null);
     let (new, old) = (new.get("spec").unwrap_or(null), old.get("spec").unwrap_or(null));
-    update::validate_spec(&mut errors, &Path::new("spec"), new);
+    update::validate_whole(&mut errors, metadata, new);
     let path = Path::new("spec").child("ephemeralContainers");
     for before in items(old, "ephemeralContainers") {
         let name = text(before, "name");
@@ -43,8 +45,8 @@ pub(crate) fn validate(new: &Value, old: &Value) -> FieldErrors {
                 errors.push(path.forbidden(detail));
             }
             Some(now) if now != before => {
-                let detail =
-                    format!("existing ephemeral containers {name:?} may not be changed\n{}", update::diff(before, now));
+                let changes = unified("EphemeralContainer", before, now);
+                let detail = format!("existing ephemeral containers {name:?} may not be changed\n{changes}");
                 errors.push(path.forbidden(detail));
             }
             Some(_) => {}

@@ -65,7 +65,7 @@ pub(crate) fn validate(new: &Value, old: &Value) -> FieldErrors {
         return errors;
     }
     let path = Path::new("spec");
-    update::validate_spec(&mut errors, &path, spec);
+    update::validate_whole(&mut errors, new.get("metadata").unwrap_or(null), spec);
     let class = qos::class(spec);
     let status = old.get("status").unwrap_or(null);
     let old_class = match text(status, "qosClass") {

@@ -3,41 +3,40 @@
 use api::field::{FieldErrors, Path};
 use serde_json::{Map, Value};
 
+use crate::diff::unified;
 use crate::fields::{get, int, items, text};
-use crate::pod_spec::{self, Holder, validate_tolerations};
+use crate::pod::{annotations, gated};
+use crate::pod_spec::{self, validate_tolerations};
 
 const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
 /// Validates a new pod.
 pub(crate) fn validate_create(pod: &Value) -> FieldErrors {
     let mut errors = FieldErrors::new();
-    let spec = pod.get("spec").unwrap_or(&Value::Null);
+    let null = &Value::Null;
+    let (metadata, spec) = (pod.get("metadata").unwrap_or(null), pod.get("spec").unwrap_or(null));
     let path = Path::new("spec");
-    validate_spec(&mut errors, &path, spec);
+    validate_whole(&mut errors, metadata, spec);
     if !items(spec, "ephemeralContainers").is_empty() {
         errors.push(path.child("ephemeralContainers").forbidden("cannot be set on create"));
     }
     if !text(spec, "nodeName").is_empty() && !items(spec, "schedulingGates").is_empty() {
         errors.push(path.child("nodeName").forbidden("cannot be set until all schedulingGates have been cleared"));
     }
+    annotations::validate_against_fields(&mut errors, metadata, spec);
     errors
 }
 
-/// `validatePodMetadataAndSpec`, save for the metadata.
-pub(crate) fn validate_spec(errors: &mut FieldErrors, path: &Path, spec: &Value) {
-    pod_spec::validate(errors, path, spec, Holder::Pod);
+/// `validatePodMetadataAndSpec`, save for what the metadata of all kinds have in common.
+pub(crate) fn validate_whole(errors: &mut FieldErrors, metadata: &Value, spec: &Value) {
+    annotations::validate(errors, metadata, spec);
+    let path = &Path::new("spec");
+    pod_spec::validate_pod(errors, path, spec, text(metadata, "name"));
     forbid_tokens_without_account(errors, path, spec);
     for list in ["containers", "initContainers"] {
         for (index, container) in items(spec, list).iter().enumerate() {
-            validate_image(errors, &path.child(list).index(index), container);
+            pod_spec::validate_image_padding(errors, &path.child(list).index(index), container);
         }
-    }
-}
-
-fn validate_image(errors: &mut FieldErrors, path: &Path, container: &Value) {
-    let image = text(container, "image");
-    if image.trim().len() != image.len() {
-        errors.push(path.child("image").invalid(image, "must not have leading or trailing whitespace"));
     }
 }
 
@@ -61,29 +60,38 @@ fn forbid_tokens_without_account(errors: &mut FieldErrors, path: &Path, spec: &V
 pub(crate) fn validate(new: &Value, old: &Value) -> FieldErrors {
     let mut errors = FieldErrors::new();
     let null = &Value::Null;
-    let (new, old) = (new.get("spec").unwrap_or(null), old.get("spec").unwrap_or(null));
-    if new == old {
+    let (metadata, old_metadata) = (new.get("metadata").unwrap_or(null), old.get("metadata").unwrap_or(null));
+    if get(metadata, "annotations") != get(old_metadata, "annotations") {
+        annotations::validate_update(&mut errors, metadata, old_metadata);
+        annotations::validate(&mut errors, metadata, new.get("spec").unwrap_or(null));
+    }
+    if new.get("spec") == old.get("spec") {
         return errors;
     }
+    validate_change(&mut errors, metadata, new.get("spec").unwrap_or(null), old.get("spec").unwrap_or(null));
+    errors
+}
+
+fn validate_change(errors: &mut FieldErrors, metadata: &Value, new: &Value, old: &Value) {
     let path = Path::new("spec");
-    validate_spec(&mut errors, &path, new);
+    validate_whole(errors, metadata, new);
     for list in ["containers", "initContainers"] {
         if items(new, list).len() != items(old, list).len() {
             errors.push(path.child(list).forbidden("pod updates may not add or remove containers"));
-            return errors;
+            return;
         }
     }
-    if !validate_deadline(&mut errors, &path.child("activeDeadlineSeconds"), new, old) {
-        return errors;
+    if !validate_deadline(errors, &path.child("activeDeadlineSeconds"), new, old) {
+        return;
     }
-    validate_added_tolerations(&mut errors, &path.child("tolerations"), new, old);
-    validate_removed_gates(&mut errors, &path.child("schedulingGates"), new, old);
-    let allowed = with_updatable_fields(old, new);
-    if *new != allowed {
-        let detail = format!("pod updates may not change fields other than {UPDATABLE}\n{}", diff(&allowed, new));
+    validate_added_tolerations(errors, &path.child("tolerations"), new, old);
+    validate_removed_gates(errors, &path.child("schedulingGates"), new, old);
+    let munged = munged(errors, &path, new, old);
+    if munged != *old {
+        let detail =
+            format!("pod updates may not change fields other than {UPDATABLE}\n{}", unified("PodSpec", old, &munged));
         errors.push(path.forbidden(detail));
     }
-    errors
 }
 
 /// The deadline may be set, or lowered. False ends the validation, as upstream's early returns do.
@@ -137,64 +145,30 @@ fn validate_removed_gates(errors: &mut FieldErrors, path: &Path, new: &Value, ol
     }
 }
 
-/// The old spec with the fields of the new one that may change.
-fn with_updatable_fields(old: &Value, new: &Value) -> Value {
-    let mut allowed = old.clone();
-    let Some(map) = allowed.as_object_mut() else { return allowed };
+/// The new spec with the old one's values of all fields that may change.
+fn munged(errors: &mut FieldErrors, path: &Path, new: &Value, old: &Value) -> Value {
+    let mut munged = new.clone();
+    let Some(map) = munged.as_object_mut() else { return munged };
     for name in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
-        match get(new, name) {
+        match get(old, name) {
             Some(value) => map.insert(name.to_owned(), value.clone()),
-            // A deadline that goes has an error of its own already.
             None => map.remove(name),
         };
     }
-    let gated = !items(old, "schedulingGates").is_empty();
-    if gated {
-        take_gated_fields(map, old, new);
-    }
     let grace = "terminationGracePeriodSeconds";
-    if int(old, grace).is_some_and(|seconds| seconds < 0) && int(new, grace) == Some(1) {
-        map.insert(grace.to_owned(), 1.into());
+    if let Some(before) = int(old, grace).filter(|before| *before < 0 && int(new, grace) == Some(1)) {
+        map.insert(grace.to_owned(), before.into());
     }
     for list in ["containers", "initContainers"] {
-        for (container, new) in
-            allowed.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten().zip(items(new, list))
-        {
-            if let (Some(container), Some(image)) = (container.as_object_mut(), get(new, "image")) {
+        let containers = map.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+        for (container, old) in containers.zip(items(old, list)) {
+            if let (Some(container), Some(image)) = (container.as_object_mut(), get(old, "image")) {
                 container.insert("image".to_owned(), image.clone());
             }
         }
     }
-    allowed
-}
-
-/// A gated pod may gain node selectors.
-fn take_gated_fields(allowed: &mut Map<String, Value>, old: &Value, new: &Value) {
-    let kept = crate::fields::entries(old, "nodeSelector")
-        .all(|(key, value)| get(new, "nodeSelector").and_then(|selector| selector.get(key)) == Some(value));
-    if let Some(selector) = get(new, "nodeSelector").filter(|_| kept) {
-        allowed.insert("nodeSelector".to_owned(), selector.clone());
+    if !items(old, "schedulingGates").is_empty() {
+        gated::munge(errors, path, map, new, old);
     }
-}
-
-/// The top-level fields that differ, old with `-` and new with `+`. Differs: upstream prints a diff of Go structs.
-pub(crate) fn diff(old: &Value, new: &Value) -> String {
-    let null = Map::new();
-    let (old, new) = (old.as_object().unwrap_or(&null), new.as_object().unwrap_or(&null));
-    let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut lines = String::new();
-    for name in names {
-        let (before, after) = (old.get(name), new.get(name));
-        if before == after {
-            continue;
-        }
-        for (sign, value) in [('-', before), ('+', after)] {
-            if let Some(value) = value {
-                lines.push_str(&format!("{sign}\t{name}: {value}\n"));
-            }
-        }
-    }
-    lines
+    munged
 }

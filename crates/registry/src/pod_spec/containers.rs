@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::errors::extend_invalid;
 use crate::fields::{get, items, number, text};
 use crate::pod_spec::probes::{port_name_errors, validate_port_number};
-use crate::pod_spec::{env, probes, resources, security, volumes};
+use crate::pod_spec::volumes::{Volumes, mounts};
+use crate::pod_spec::{env, probes, resources, security};
 
 const CONTAINER_POLICIES: &[&str] = &["Always", "Never", "OnFailure"];
 const MAX_RESTART_RULES: usize = 20;
@@ -17,8 +18,8 @@ const MAX_EXIT_CODES: usize = 255;
 
 /// What the checks of one container need to know of the spec around it.
 pub(crate) struct Around<'a> {
-    /// Names of the volumes that mounts may use.
-    pub(crate) volumes: &'a [&'a str],
+    /// The volumes that mounts may use.
+    pub(crate) volumes: &'a Volumes<'a>,
     /// `terminationGracePeriodSeconds`.
     pub(crate) grace: Option<i64>,
     /// `restartPolicy` of the pod.
@@ -27,6 +28,8 @@ pub(crate) struct Around<'a> {
     pub(crate) claims: &'a [Value],
     /// `os.name`.
     pub(crate) os: Option<&'a str>,
+    /// Whether the pod runs in the host's user namespace.
+    pub(crate) host_users: bool,
 }
 
 /// `validateContainers`.
@@ -74,6 +77,18 @@ pub(crate) fn validate_init(
             probes::validate(errors, &item, container, around.grace, around.os);
         } else {
             forbid_probes(errors, &item, container);
+            forbid_resize_restarts(errors, &item, container);
+        }
+    }
+}
+
+fn forbid_resize_restarts(errors: &mut FieldErrors, path: &Path, container: &Value) {
+    for (index, policy) in items(container, "resizePolicy").iter().enumerate() {
+        let restart = text(policy, "restartPolicy");
+        if restart == "RestartContainer" {
+            let path = path.child("resizePolicy").index(index).child("restartPolicy");
+            let detail = "must not be set to 'RestartContainer' for non-sidecar initContainers";
+            errors.push(path.invalid(restart, detail));
         }
     }
 }
@@ -94,7 +109,7 @@ fn require_unique<'a>(errors: &mut FieldErrors, path: &Path, names: &mut HashSet
 }
 
 /// `validateContainerCommon`.
-fn validate_common(errors: &mut FieldErrors, path: &Path, container: &Value, around: &Around<'_>) {
+pub(crate) fn validate_common(errors: &mut FieldErrors, path: &Path, container: &Value, around: &Around<'_>) {
     match text(container, "name") {
         "" => errors.push(path.child("name").required("")),
         name => extend_invalid(errors, &path.child("name"), name, names::dns_label_errors(name)),
@@ -112,7 +127,7 @@ fn validate_common(errors: &mut FieldErrors, path: &Path, container: &Value, aro
     }
     validate_ports(errors, &path.child("ports"), container);
     env::validate(errors, path, container);
-    volumes::validate_mounts(errors, &path.child("volumeMounts"), container, around.volumes);
+    mounts::validate(errors, path, container, around.volumes);
     match text(container, "imagePullPolicy") {
         "Always" | "IfNotPresent" | "Never" => {}
         "" => errors.push(path.child("imagePullPolicy").required("")),
@@ -125,7 +140,15 @@ fn validate_common(errors: &mut FieldErrors, path: &Path, container: &Value, aro
         resources::validate(errors, &path.child("resources"), requirements, around.claims);
     }
     validate_resize(errors, &path.child("resizePolicy"), container, around.restart_policy);
-    security::validate_container(errors, &path.child("securityContext"), container);
+    security::validate_container(errors, &path.child("securityContext"), container, around.host_users);
+}
+
+/// `validateContainerOnlyForPod`.
+pub(crate) fn validate_image_padding(errors: &mut FieldErrors, path: &Path, container: &Value) {
+    let image = text(container, "image");
+    if image.trim().len() != image.len() {
+        errors.push(path.child("image").invalid(image, "must not have leading or trailing whitespace"));
+    }
 }
 
 /// `validateContainerPorts`.
@@ -216,10 +239,10 @@ fn validate_restart_rule(errors: &mut FieldErrors, path: &Path, rule: &Value) {
 
 /// `validateResizePolicy`. Upstream names the list, save for duplicates.
 fn validate_resize(errors: &mut FieldErrors, path: &Path, container: &Value, pod_policy: &str) {
-    let policies = items(container, "resizePolicy");
-    for (index, policy) in policies.iter().enumerate() {
+    let mut seen = HashSet::new();
+    for (index, policy) in items(container, "resizePolicy").iter().enumerate() {
         let (resource, restart) = (text(policy, "resourceName"), text(policy, "restartPolicy"));
-        if policies[..index].iter().any(|earlier| text(earlier, "resourceName") == resource) {
+        if !seen.insert(resource) {
             errors.push(path.index(index).duplicate(resource));
         }
         for (value, known) in [(resource, ["cpu", "memory"]), (restart, ["NotRequired", "RestartContainer"])] {

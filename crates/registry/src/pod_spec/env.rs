@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::errors::extend_invalid;
 use crate::fields::{get, items, text};
+use crate::pod_spec::volumes::paths::forbid_backsteps;
 use crate::quantity::Quantity;
 
 const ENV_FIELDS: &[&str] = &[
@@ -74,11 +75,7 @@ fn validate_source(errors: &mut FieldErrors, path: &Path, source: &Value, value:
     }
     if let Some(reference) = get(source, "fileKeyRef") {
         sources += 1;
-        for name in ["key", "volumeName", "path"] {
-            if text(reference, name).is_empty() {
-                errors.push(path.child("fileKeyRef").child(name).required(""));
-            }
-        }
+        validate_file_reference(errors, &path.child("fileKeyRef"), reference);
     }
     let detail = match sources {
         0 => "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`",
@@ -87,6 +84,19 @@ fn validate_source(errors: &mut FieldErrors, path: &Path, source: &Value, value:
         _ => "may not have more than one field specified at a time",
     };
     errors.push(path.invalid("", detail));
+}
+
+/// `validateFileKeySelector`.
+fn validate_file_reference(errors: &mut FieldErrors, path: &Path, reference: &Value) {
+    for name in ["key", "volumeName", "path"] {
+        let (path, value) = (path.child(name), text(reference, name));
+        match name {
+            _ if value.is_empty() => errors.push(path.required("")),
+            "key" => extend_invalid(errors, &path, value, env_name_errors(value)),
+            "volumeName" => extend_invalid(errors, &path, value, names::dns_label_errors(value)),
+            _ => forbid_backsteps(errors, &path, value),
+        }
+    }
 }
 
 fn validate_key_reference(errors: &mut FieldErrors, path: &Path, reference: &Value) {

@@ -1,5 +1,7 @@
 //! Validation of probes and lifecycle hooks.
 
+mod signals;
+
 use api::field::{FieldErrors, Path};
 use serde_json::Value;
 
@@ -18,9 +20,8 @@ pub(crate) fn validate(errors: &mut FieldErrors, path: &Path, container: &Value,
                 validate_handler(errors, &path.child(hook), handler, HOOK_HANDLERS, grace);
             }
         }
-        if get(lifecycle, "stopSignal").is_some() && os.is_none() {
-            let detail = "may not be set for containers with empty `spec.os.name`";
-            errors.push(path.child("stopSignal").forbidden(detail));
+        if let Some(signal) = get(lifecycle, "stopSignal").and_then(Value::as_str) {
+            signals::validate(errors, &path.child("stopSignal"), signal, os);
         }
     }
     for name in ["livenessProbe", "readinessProbe", "startupProbe"] {

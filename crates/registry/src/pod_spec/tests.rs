@@ -1,5 +1,10 @@
 //! Rules of pod specs, each with upstream's message.
 
+mod host;
+mod scheduling;
+mod security;
+mod volumes;
+
 use serde_json::{Value, json};
 
 use crate::fixtures::{create_errors, pi_job, pod, with, with_at};
@@ -8,14 +13,14 @@ use crate::pod::PodStrategy;
 
 /// A pod whose container has these fields too.
 #[track_caller]
-fn check_container(patch: Value, expected: &[&str]) {
+pub(super) fn check_container(patch: Value, expected: &[&str]) {
     let container = with(json!({"name": "main", "image": "busybox"}), &patch);
     let pod = with_at(pod(), "/spec/containers", json!([container]));
     assert_eq!(create_errors(&PodStrategy, pod), expected, "{patch}");
 }
 
 #[track_caller]
-fn check(patch: Value, expected: &[&str]) {
+pub(super) fn check(patch: Value, expected: &[&str]) {
     assert_eq!(create_errors(&PodStrategy, with(pod(), &json!({ "spec": patch }))), expected, "{patch}");
 }
 
@@ -345,23 +350,6 @@ fn scheduling_fields_are_checked() {
         json!({"affinity": {"nodeAffinity": required}}),
         &[
             "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: must have at least one node selector term",
-        ],
-    );
-}
-
-#[test]
-fn security_contexts_do_not_contradict_themselves() {
-    let context = json!({"allowPrivilegeEscalation": false, "privileged": true});
-    check_container(
-        json!({ "securityContext": context }),
-        &[&format!(
-            "{C}.securityContext: Invalid value: {context}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-        )],
-    );
-    check(
-        json!({"securityContext": {"seccompProfile": {"type": "Localhost"}}}),
-        &[
-            "spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost",
         ],
     );
 }

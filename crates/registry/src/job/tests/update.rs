@@ -53,7 +53,7 @@ fn immutable_fields_are_named_with_their_value() {
         &old,
         json!({"spec": {"podFailurePolicy": {"rules": [rule]}, "podReplacementPolicy": "Failed"}}),
         &[
-            "spec.podFailurePolicy: Invalid value: {\"rules\":[{\"action\":\"Ignore\",\"onPodConditions\":[{\"status\":\"True\",\"type\":\"X\"}]}]}: field is immutable",
+            "spec.podFailurePolicy: Invalid value: {\"Rules\":[{\"Action\":\"Ignore\",\"OnExitCodes\":null,\"OnPodConditions\":[{\"Type\":\"X\",\"Status\":\"True\"}]}]}: field is immutable",
         ],
     );
     check(
@@ -70,7 +70,9 @@ fn immutable_fields_are_named_with_their_value() {
     check(
         &indexed,
         json!({"spec": {"successPolicy": {"rules": [{"succeededCount": 1}]}}}),
-        &["spec.successPolicy: Invalid value: {\"rules\":[{\"succeededCount\":1}]}: field is immutable"],
+        &[
+            "spec.successPolicy: Invalid value: {\"Rules\":[{\"SucceededIndexes\":null,\"SucceededCount\":1}]}: field is immutable",
+        ],
     );
     let selector = json!({"spec": {"selector": {"matchLabels": {"job-name": "pi"}}}});
     check(

@@ -84,11 +84,103 @@ fn other_fields_of_the_spec_are_immutable() {
     assert_eq!(
         errors,
         [
-            "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n+\thostname: \"x\"\n"
+            "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n@@ -64,7 +64,7 @@\n   \"SELinuxChangePolicy\": null\n  },\n  \"ImagePullSecrets\": null,\n- \"Hostname\": \"\",\n+ \"Hostname\": \"x\",\n  \"Subdomain\": \"\",\n  \"SetHostnameAsFQDN\": null,\n  \"Affinity\": null,\n"
         ]
     );
     let more = json!({"spec": {"containers": [{"name": "a", "image": "b"}, {"name": "c", "image": "d"}]}});
     check(&old, more, &["spec.containers: Forbidden: pod updates may not add or remove containers"]);
+}
+
+#[test]
+fn a_gated_pod_may_gain_node_selectors_and_narrow_its_node_affinity() {
+    let affinity = |expressions: Value| {
+        let required = json!({"nodeSelectorTerms": [{"matchExpressions": expressions}]});
+        json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}})
+    };
+    let one = json!({"key": "a", "operator": "Exists"});
+    let two = json!({"key": "b", "operator": "Exists"});
+    let gates = json!([{"name": "a.io/b"}]);
+    let old = stored(json!({"spec": {
+        "schedulingGates": gates, "nodeSelector": {"a": "1"}, "affinity": affinity(json!([one])),
+    }}));
+    check(&old, json!({"spec": {"nodeSelector": {"b": "2"}, "affinity": affinity(json!([one, two]))}}), &[]);
+    check(
+        &old,
+        json!({"spec": {"nodeSelector": {"a": "2"}}}),
+        &[
+            "spec.nodeSelector: Invalid value: {\"a\":\"2\"}: only additions to spec.nodeSelector are allowed (no mutations or deletions)",
+        ],
+    );
+    let terms = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
+    check(
+        &old,
+        json!({"spec": {"affinity": null}}),
+        &[&format!(
+            "{terms}: Invalid value: null: no additions/deletions to non-empty NodeSelectorTerms list are allowed"
+        )],
+    );
+    let shown = "{\"MatchExpressions\":[{\"Key\":\"b\",\"Operator\":\"Exists\",\"Values\":null}],\"MatchFields\":null}";
+    check(
+        &old,
+        json!({"spec": {"affinity": affinity(json!([two]))}}),
+        &[&format!("{terms}[0]: Invalid value: {shown}: only additions are allowed (no mutations or deletions)")],
+    );
+    let free = stored(json!({"spec": {"schedulingGates": gates}}));
+    check(&free, json!({"spec": {"nodeSelector": {"b": "2"}, "affinity": affinity(json!([one]))}}), &[]);
+    let started = stored(json!({}));
+    let errors = update_errors(
+        &PodStrategy,
+        with(started.clone(), &json!({"spec": {"nodeSelector": {"b": "2"}}})),
+        &started,
+        None,
+    );
+    assert!(errors[0].starts_with("spec: Forbidden: pod updates may not change fields other than"), "{errors:?}");
+}
+
+#[test]
+fn annotations_of_old_agree_with_fields_and_stay() {
+    let annotated = |key: &str, value: &str, spec: Value| {
+        with(pod(), &json!({"metadata": {"annotations": {key: value}}, "spec": spec}))
+    };
+    let errors = |key: &str, value: &str, spec: Value| create_errors(&PodStrategy, annotated(key, value, spec));
+    let profile = |kind: &str| json!({"securityContext": {"seccompProfile": {"type": kind}}});
+    let seccomp = "seccomp.security.alpha.kubernetes.io/pod";
+    assert_eq!(errors(seccomp, "runtime/default", profile("RuntimeDefault")), [""; 0]);
+    assert_eq!(
+        errors(seccomp, "unconfined", profile("RuntimeDefault")),
+        ["spec.securityContext.seccompProfile.type: Forbidden: seccomp type in annotation and field must match"]
+    );
+    assert_eq!(
+        errors(seccomp, "x", json!({})),
+        [
+            "metadata.annotations.seccomp.security.alpha.kubernetes.io/pod: Invalid value: \"x\": must be a valid seccomp profile"
+        ]
+    );
+    let app_armor = "container.apparmor.security.beta.kubernetes.io/other";
+    assert_eq!(
+        errors(app_armor, "x", json!({})),
+        [
+            "metadata.annotations[container.apparmor.security.beta.kubernetes.io/other]: Invalid value: \"other\": container not found",
+            "metadata.annotations[container.apparmor.security.beta.kubernetes.io/other]: Invalid value: \"x\": invalid AppArmor profile name: \"x\"",
+        ]
+    );
+    let cost = "controller.kubernetes.io/pod-deletion-cost";
+    assert_eq!(errors(cost, "-7", json!({})), [""; 0]);
+    for wrong in ["+1", "01", "x", "3000000000", ""] {
+        assert_eq!(
+            errors(cost, wrong, json!({})),
+            [format!("metadata.annotations[{cost}]: Invalid value: \"{wrong}\": must be a 32bit integer")]
+        );
+    }
+    let old = stored(json!({}));
+    check(
+        &old,
+        json!({"metadata": {"annotations": {"kubernetes.io/config.mirror": "x"}}}),
+        &[
+            "metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not add mirror pod annotation",
+            "metadata.annotations[kubernetes.io/config.mirror]: Invalid value: \"x\": must set spec.nodeName if mirror pod annotation is set",
+        ],
+    );
 }
 
 #[track_caller]
