@@ -10,12 +10,13 @@ mod status;
 mod table;
 mod update;
 
-use api::field::FieldErrors;
+use api::field::{FieldErrors, Path};
 use api::{Kind, names};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::fields::{get, int, number, text};
+use crate::pod_spec;
 use crate::strategy::{Column, DefaultPropagation, Descriptor, Row, Strategy};
 
 pub use indexes::{Interval, parse_indexes};
@@ -74,7 +75,7 @@ impl Strategy for JobStrategy {
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
         let Some(old) = old else { return warnings_on_create(new) };
         let changed = get(new, "spec") != get(old, "spec");
-        if changed { warnings_of_spec(new).into_iter().collect() } else { Vec::new() }
+        if changed { warnings_of_spec(new) } else { Vec::new() }
     }
 
     fn selectable_fields(&self) -> &'static [(&'static str, &'static str)] {
@@ -114,14 +115,21 @@ fn warnings_on_create(job: &Value) -> Vec<String> {
     warnings
 }
 
-fn warnings_of_spec(job: &Value) -> Option<String> {
-    let spec = get(job, "spec")?;
+/// `WarningsForJobSpec`.
+fn warnings_of_spec(job: &Value) -> Vec<String> {
+    let Some(spec) = get(job, "spec") else { return Vec::new() };
+    let path = Path::new("spec");
     let crowded = is_indexed(spec)
         && number(spec, "completions") > COMPLETIONS_SOFT_LIMIT
         && number(spec, "parallelism") > PARALLELISM_SOFT_LIMIT;
-    crowded.then(|| {
-        "spec: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail".to_owned()
-    })
+    let mut warnings = Vec::new();
+    if crowded {
+        warnings.push("spec: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail".to_owned());
+    }
+    if let Some(template) = get(spec, "template") {
+        warnings.extend(pod_spec::warnings::warnings(&path.child("template"), template));
+    }
+    warnings
 }
 
 fn is_indexed(spec: &Value) -> bool {

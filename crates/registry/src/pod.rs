@@ -14,12 +14,13 @@ mod status;
 mod table;
 mod update;
 
-use api::field::FieldErrors;
+use api::field::{FieldErrors, Path};
 use api::{Kind, names};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::fields::{get, int, text};
+use crate::pod_spec;
 use crate::strategy::{Column, Descriptor, Row, Strategy};
 
 pub use binding::{BindError, bind};
@@ -74,15 +75,20 @@ impl Strategy for PodStrategy {
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
         // Upstream warns on create only: people seldom update pods, and machines do it often.
-        let name = get(new, "metadata").map_or("", |metadata| text(metadata, "name"));
-        let wrong = if old.is_none() { names::dns_label_errors(name) } else { Vec::new() };
-        if wrong.is_empty() {
+        if old.is_some() {
             return Vec::new();
         }
-        vec![format!(
-            "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [{}]",
-            wrong.join(" ")
-        )]
+        let name = get(new, "metadata").map_or("", |metadata| text(metadata, "name"));
+        let wrong = names::dns_label_errors(name);
+        let mut warnings = Vec::new();
+        if !wrong.is_empty() {
+            warnings.push(format!(
+                "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [{}]",
+                wrong.join(" ")
+            ));
+        }
+        warnings.extend(pod_spec::warnings::warnings(&Path::new(""), new));
+        warnings
     }
 
     fn selectable_fields(&self) -> &'static [(&'static str, &'static str)] {

@@ -16,6 +16,7 @@ mod security;
 mod spec;
 mod topology;
 pub(crate) mod volumes;
+pub(crate) mod warnings;
 
 pub use defaults::{default_pod, default_template};
 pub use spec::{Holder, validate, validate_template};

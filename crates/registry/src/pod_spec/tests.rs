@@ -4,6 +4,7 @@ mod host;
 mod scheduling;
 mod security;
 mod volumes;
+mod warnings;
 
 use serde_json::{Value, json};
 
