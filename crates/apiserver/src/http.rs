@@ -133,3 +133,30 @@ impl Drop for Serving {
         }
     }
 }
+
+/// For [`crate::fuzzing`]: the parsers that look at a request's head.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing {
+    use api::{PatchType, Verb};
+
+    use super::{negotiate, query, target};
+
+    /// Reads a query string.
+    pub(crate) fn query(text: &str, verb: Verb, patch: Option<PatchType>) {
+        let query = query::Query::parse(Some(text));
+        drop((query.options(verb, patch), query.log_options("p")));
+    }
+
+    /// Negotiates all kinds of answers.
+    pub(crate) fn accept(text: &str) {
+        drop((negotiate::resource(Some(text), false), negotiate::resource(Some(text), true)));
+        drop(negotiate::discovery(Some(text)));
+    }
+
+    /// Reads a path.
+    pub(crate) fn path(text: &str) {
+        if let Ok(path) = target::decode(text) {
+            let _ = target::resource(&path);
+        }
+    }
+}

@@ -4,6 +4,8 @@
 //! The verbs are synchronous: everything they need is in memory. Only the HTTP shell and open watches wait.
 
 mod connector;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod http;
 mod server;
 mod tokens;

@@ -5,8 +5,9 @@
 //! (`fieldValidation` on a PATCH) and, up to 1.28, that it has dry runs and which fields exist.
 //!
 //! Upstream: `k8s.io/kube-openapi`, `pkg/handler3` and `pkg/builder3`.
-//! Differs: no list kinds, no security definitions; operations name the parameters that clients look for.
+//! Differs: no security definitions, no deprecated watch paths; operations name the parameters that clients look for.
 
+mod defaults;
 mod paths;
 mod schemas;
 #[cfg(test)]
@@ -35,6 +36,13 @@ pub struct Resource {
     pub subresources: Vec<Subresource>,
 }
 
+impl Resource {
+    /// Whether it has a list kind.
+    fn lists(&self) -> bool {
+        self.verbs.iter().any(|verb| verb == "list")
+    }
+}
+
 /// A subresource of a [`Resource`].
 #[derive(Clone, Debug)]
 pub struct Subresource {
@@ -58,7 +66,8 @@ impl OpenApi {
     /// Makes all documents: some ten milliseconds and a megabyte, so make them on the first request.
     /// `version` is the server's, such as `v1.36.2`.
     pub fn new(resources: &[Resource], version: &str) -> Self {
-        let definitions = schemas::definitions();
+        let mut definitions = schemas::definitions();
+        schemas::add_lists(&mut definitions, resources);
         let mut groups: BTreeMap<String, Vec<&Resource>> = BTreeMap::new();
         for resource in resources {
             groups.entry(group_path(&resource.kind)).or_default().push(resource);

@@ -22,8 +22,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::closing::Closing;
 use super::limits::{
-    DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_STREAMS, PING_INTERVAL,
-    STALL_TIMEOUT,
+    DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, MAX_BODY_BYTES, MAX_ERROR_RESETS, MAX_HEAD_BYTES, MAX_RESETS,
+    MAX_STREAMS, PING_INTERVAL, STALL_TIMEOUT,
 };
 use super::service::{Connection, Service};
 use stall::Stalling;
@@ -87,6 +87,8 @@ impl Protocols {
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
+            .max_pending_accept_reset_streams(Some(MAX_RESETS))
+            .max_local_error_reset_streams(Some(MAX_ERROR_RESETS))
             .max_header_list_size(MAX_HEAD_BYTES)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(MAX_BODY_BYTES as u32)

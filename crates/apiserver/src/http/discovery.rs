@@ -137,8 +137,26 @@ fn groups(catalogue: &Catalogue) -> Vec<Group> {
             None => versions.push((version.to_string(), vec![listed])),
         }
     }
+    groups.sort_by_key(|group| GROUPS.iter().position(|known| *known == group.name).unwrap_or(GROUPS.len()));
     groups
 }
+
+/// Upstream's order of groups; the core group is listed by itself. Clients that find a resource in several groups take
+/// the first.
+const GROUPS: [&str; 12] = [
+    "",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+];
 
 impl Group {
     fn version_names(&self) -> impl Iterator<Item = &str> {
@@ -232,7 +250,7 @@ fn aggregated_resource(listed: &Listed) -> Value {
     let descriptor = listed.descriptor;
     let mut resource = json!({
         "resource": descriptor.plural,
-        "responseKind": response_kind(&descriptor.kind),
+        "responseKind": response_kind(&descriptor.kind, descriptor),
         "scope": if descriptor.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": descriptor.singular,
         "verbs": listed.verbs,
@@ -241,7 +259,7 @@ fn aggregated_resource(listed: &Listed) -> Value {
     if !descriptor.subresources.is_empty() {
         let subresource = |name: &&str| {
             let (kind, verbs) = subresource(descriptor, name);
-            json!({"subresource": name, "responseKind": response_kind(&kind), "verbs": verbs})
+            json!({"subresource": name, "responseKind": response_kind(&kind, descriptor), "verbs": verbs})
         };
         resource["subresources"] = descriptor.subresources.iter().map(subresource).collect();
     }
@@ -256,7 +274,12 @@ fn add_names(resource: &mut Value, descriptor: &Descriptor) {
     }
 }
 
-fn response_kind(kind: &api::Kind) -> Value {
+/// The kind of a response; group and version are told only where they are not those of the resource
+/// (`ConvertGroupVersionIntoToDiscovery` of the apiserver's installer).
+fn response_kind(kind: &api::Kind, of: &Descriptor) -> Value {
+    if (&kind.group, &kind.version) == (&of.kind.group, &of.kind.version) {
+        return json!({"group": "", "version": "", "kind": kind.kind});
+    }
     json!({"group": kind.group, "version": kind.version, "kind": kind.kind})
 }
 

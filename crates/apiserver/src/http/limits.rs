@@ -37,6 +37,10 @@ pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const MAX_STREAMS: u32 = 100;
 /// The largest head of a request, in bytes.
 pub(super) const MAX_HEAD_BYTES: u32 = 64 * 1024;
+/// Streams that a client may open and reset before they are served (CVE-2023-44487); then its connection ends.
+pub(super) const MAX_RESETS: usize = 20;
+/// Streams that a client's own errors may make the server reset; then its connection ends.
+pub(super) const MAX_ERROR_RESETS: usize = 1_024;
 /// How often an idle HTTP/2 connection is asked whether it is alive.
 pub(super) const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long open requests may go on after a shutdown has begun.

@@ -2,6 +2,7 @@
 
 mod common;
 mod evictions;
+mod hostile;
 mod lists;
 mod reviews;
 mod verbs;

@@ -100,21 +100,27 @@ fn add(
 }
 
 fn operation(path: &str, resource: &Resource, kind: &Kind, action: &str, query: &[&str]) -> Value {
-    let schema = schemas::reference(kind);
     let parameters: Vec<Value> = query.iter().map(|name| query_parameter(name)).collect();
     let mut operation = json!({
-        "operationId": operation_id(path, action),
+        "description": description(path, resource, action),
+        "operationId": operation_id(path, resource, action),
         "parameters": parameters,
-        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}},
-        "tags": [tag(&resource.kind)],
+        "responses": responses(kind, action),
+        "tags": [format!("{}_{}", group_words(kind_group(&resource.kind), false), resource.kind.version)],
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": group_version_kind(kind),
     });
     let body = match action {
-        "post" | "put" => json!({"content": {"application/json": {"schema": schema}}, "required": true}),
+        "post" | "put" => {
+            json!({"content": {"application/json": {"schema": schemas::reference(kind)}}, "required": true})
+        }
         "patch" => {
-            let content = PATCHES.iter().map(|media| ((*media).to_owned(), json!({"schema": {"type": "object"}})));
+            let content =
+                PATCHES.iter().map(|media| ((*media).to_owned(), json!({"schema": schemas::patch_reference()})));
             json!({"content": content.collect::<Map<_, _>>(), "required": true})
+        }
+        "delete" | "deletecollection" => {
+            json!({"content": {"application/json": {"schema": schemas::reference_to("DeleteOptions")}}})
         }
         _ => return operation,
     };
@@ -122,16 +128,78 @@ fn operation(path: &str, resource: &Resource, kind: &Kind, action: &str, query: 
     operation
 }
 
-/// One id per path and action, such as `patch_apis_batch_v1_namespaces_namespace_jobs_name`.
-fn operation_id(path: &str, action: &str) -> String {
-    let words: String = path.chars().filter(|c| !matches!(c, '{' | '}')).collect();
-    format!("{action}{}", words.replace(['/', '.'], "_"))
+/// What an operation may answer with.
+fn responses(kind: &Kind, action: &str) -> Value {
+    let schema = match action {
+        "list" => schemas::list_reference(kind),
+        "delete" | "deletecollection" => schemas::reference_to("Status"),
+        _ => schemas::reference(kind),
+    };
+    let content = |description: &str| {
+        let media = json!({"schema": schema});
+        json!({"description": description, "content": {"application/json": media, "application/yaml": media}})
+    };
+    let mut responses = json!({"200": content("OK"), "401": {"description": "Unauthorized"}});
+    if matches!(action, "post" | "put" | "patch") {
+        responses["201"] = content("Created");
+    }
+    if matches!(action, "post" | "delete") {
+        responses["202"] = content("Accepted");
+    }
+    responses
 }
 
-/// `batch_v1`, or `core_v1`.
-fn tag(kind: &Kind) -> String {
-    let group = kind.group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core");
-    format!("{group}_{}", kind.version)
+/// The subresource that a path names.
+fn subresource(path: &str) -> Option<&str> {
+    path.split_once("/{name}/").map(|(_, name)| name)
+}
+
+fn description(path: &str, resource: &Resource, action: &str) -> String {
+    let kind = &resource.kind.kind;
+    let of = subresource(path).map(|name| format!("{name} of ")).unwrap_or_default();
+    match action {
+        "list" => format!("list or watch objects of kind {kind}"),
+        "post" => format!("create {of}a {kind}"),
+        "deletecollection" => format!("delete collection of {kind}"),
+        "get" => format!("read {of}the specified {kind}"),
+        "put" => format!("replace {of}the specified {kind}"),
+        "patch" => format!("partially update {of}the specified {kind}"),
+        _ => format!("delete a {kind}"),
+    }
+}
+
+/// One id per path and action, such as `patchBatchV1NamespacedJobStatus`.
+fn operation_id(path: &str, resource: &Resource, action: &str) -> String {
+    let verb = match action {
+        "get" => "read",
+        "post" => "create",
+        "put" => "replace",
+        "deletecollection" => "delete",
+        other => other,
+    };
+    let of_many = if action == "deletecollection" { "Collection" } else { "" };
+    let namespaced = if path.contains("{namespace}") { "Namespaced" } else { "" };
+    let everywhere = if resource.namespaced && namespaced.is_empty() { "ForAllNamespaces" } else { "" };
+    let group = group_words(kind_group(&resource.kind), true);
+    let version = capitalized(&resource.kind.version);
+    let sub = subresource(path).map(capitalized).unwrap_or_default();
+    format!("{verb}{group}{version}{of_many}{namespaced}{}{sub}{everywhere}", resource.kind.kind)
+}
+
+/// The group as ids and tags name it.
+fn kind_group(kind: &Kind) -> &str {
+    if kind.group.is_empty() { "core" } else { kind.group.trim_end_matches(".k8s.io") }
+}
+
+/// `rbac.authorization` is `rbacAuthorization` in tags and `RbacAuthorization` in ids.
+fn group_words(group: &str, first: bool) -> String {
+    let words = group.split('.').enumerate();
+    words.map(|(at, word)| if at > 0 || first { capitalized(word) } else { word.to_owned() }).collect()
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
 /// The type of a query parameter, in OpenAPI's words.

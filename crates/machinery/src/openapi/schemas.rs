@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use api::Kind;
+
+use super::defaults::Defaults;
 use super::{Resource, group_version_kind};
 use crate::schema::{self, Field, ListType, MergeKey};
 
@@ -10,17 +13,65 @@ const PREFIX: &str = "#/components/schemas/";
 /// Every definition, with the `x-kubernetes-*` extensions, in the shape that upstream serves.
 pub(super) fn definitions() -> Map<String, Value> {
     let mut definitions = schema::definitions();
+    let defaults = Defaults::new();
     for (name, definition) in &mut definitions {
         match name.rsplit('.').next() {
             Some("Quantity") => set_one_of(definition, None, ["string", "number"]),
             Some("IntOrString") => set_one_of(definition, Some("int-or-string"), ["integer", "string"]),
-            _ => extend(name, definition),
+            _ => {
+                extend(name, definition);
+                defaults.add(name, definition);
+            }
         }
     }
     for served in schema::served() {
         definitions[&served.definition]["x-kubernetes-group-version-kind"] = json!([group_version_kind(&served.kind)]);
     }
+    definitions.insert(PATCH.to_owned(), json!({"description": "The body of a PATCH request.", "type": "object"}));
     definitions
+}
+
+/// The body of every patch.
+const PATCH: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch";
+const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
+
+/// A reference to the body of every patch.
+pub(super) fn patch_reference() -> Value {
+    json!({"$ref": format!("{PREFIX}{PATCH}")})
+}
+
+/// Adds the list kinds of the resources that can be listed.
+pub(super) fn add_lists(definitions: &mut Map<String, Value>, resources: &[Resource]) {
+    for resource in resources.iter().filter(|resource| resource.lists()) {
+        let Some(name) = schema::of_kind(&resource.kind).map(|st| st.name.to_string()) else { continue };
+        let own = |field: &str| definitions.get(&name).map(|of| of["properties"][field].clone()).unwrap_or_default();
+        let reference = |name: &str| json!({"$ref": format!("{PREFIX}{name}")});
+        let list_kind = Kind { kind: format!("{}List", resource.kind.kind).into(), ..resource.kind.clone() };
+        let list = json!({
+            "description": format!("{} is a list of {} objects.", list_kind.kind, resource.kind.kind),
+            "properties": {
+                "apiVersion": own("apiVersion"),
+                "items": {"description": "The objects.", "items": reference(&name), "type": "array"},
+                "kind": own("kind"),
+                "metadata": {
+                    "allOf": [reference(LIST_META)], "default": {}, "description": "Standard list metadata.",
+                },
+            },
+            "required": ["items"],
+            "type": "object",
+            "x-kubernetes-group-version-kind": [group_version_kind(&list_kind)],
+        });
+        definitions.insert(format!("{name}List"), list);
+    }
+}
+
+/// A reference to the list kind of a resource.
+pub(super) fn list_reference(kind: &Kind) -> Value {
+    let mut reference = reference(kind);
+    if let Some(Value::String(text)) = reference.get_mut("$ref") {
+        text.push_str("List");
+    }
+    reference
 }
 
 fn set_one_of(definition: &mut Value, format: Option<&str>, types: [&str; 2]) {
@@ -97,6 +148,14 @@ pub(super) fn reachable(definitions: &Map<String, Value>, resources: &[&Resource
         queue.extend(kinds.filter_map(schema::of_kind).map(|st| &*st.name));
     }
     queue.extend(["DeleteOptions", "Status"].iter().filter_map(|kind| named(kind)));
+    queue.push(PATCH);
+    let lists: Vec<String> = resources
+        .iter()
+        .filter(|resource| resource.lists())
+        .filter_map(|resource| schema::of_kind(&resource.kind))
+        .map(|st| format!("{}List", st.name))
+        .collect();
+    queue.extend(lists.iter().map(String::as_str));
     while let Some(name) = queue.pop() {
         let Some((name, definition)) = definitions.get_key_value(name).filter(|_| !found.contains_key(name)) else {
             continue;
@@ -104,7 +163,20 @@ pub(super) fn reachable(definitions: &Map<String, Value>, resources: &[&Resource
         found.insert(name.clone(), definition.clone());
         references(definition, &mut queue);
     }
+    if let (Some(resource), Some(name)) = (resources.first(), named("DeleteOptions")) {
+        found[name]["x-kubernetes-group-version-kind"] = everywhere(&resource.kind);
+    }
     found
+}
+
+/// Options are a kind of every group: of the core group and, in a document of another, of that one.
+fn everywhere(kind: &Kind) -> Value {
+    let of = |group: &str, version: &str| json!({"group": group, "kind": "DeleteOptions", "version": version});
+    let mut kinds = vec![of("", "v1")];
+    if !kind.group.is_empty() {
+        kinds.push(of(&kind.group, &kind.version));
+    }
+    kinds.into()
 }
 
 /// The definition of a kind that every group has.
@@ -131,4 +203,9 @@ pub(super) fn reference(kind: &api::Kind) -> Value {
         Some(st) => json!({"$ref": format!("{PREFIX}{}", st.name)}),
         None => json!({"type": "object"}),
     }
+}
+
+/// A reference to a kind that every group has.
+pub(super) fn reference_to(kind: &str) -> Value {
+    named(kind).map_or_else(|| json!({"type": "object"}), |name| json!({"$ref": format!("{PREFIX}{name}")}))
 }

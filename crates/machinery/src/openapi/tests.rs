@@ -85,3 +85,33 @@ fn v2_is_a_protobuf_document_with_paths_and_definitions() {
     assert!(has("#/definitions/io.k8s.api.batch.v1.JobSpec"));
     assert!(has("int-or-string") && !has("#/components/schemas/"));
 }
+
+#[test]
+fn operations_are_called_as_upstream_calls_them() {
+    let document = batch();
+    let id = |path: &str, method: &str| {
+        document["paths"][path][method]["operationId"].as_str().unwrap_or_default().to_owned()
+    };
+    let jobs = "/apis/batch/v1/namespaces/{namespace}/jobs";
+    assert_eq!(id(jobs, "get"), "listBatchV1NamespacedJob");
+    assert_eq!(id(jobs, "delete"), "deleteBatchV1CollectionNamespacedJob");
+    assert_eq!(id("/apis/batch/v1/jobs", "get"), "listBatchV1JobForAllNamespaces");
+    assert_eq!(id(&format!("{jobs}/{{name}}/status"), "patch"), "patchBatchV1NamespacedJobStatus");
+    let core: Value = serde_json::from_slice(openapi().v3("api/v1").unwrap()).unwrap();
+    let read = &core["paths"]["/api/v1/namespaces/{name}"]["get"];
+    assert_eq!(read["operationId"], "readCoreV1Namespace");
+}
+
+#[test]
+fn defaults_and_lists_are_stated_as_upstream_states_them() {
+    let schemas = batch()["components"]["schemas"].take();
+    let job = &schemas["io.k8s.api.batch.v1.Job"]["properties"];
+    assert_eq!(job["spec"]["default"], json!({}));
+    assert_eq!(schemas["io.k8s.api.core.v1.ContainerPort"]["properties"]["protocol"]["default"], "TCP");
+    let reference = &schemas["io.k8s.api.core.v1.LocalObjectReference"];
+    assert!(reference.get("required").is_none() && reference["properties"]["name"]["default"] == "");
+    let list = &schemas["io.k8s.api.batch.v1.JobList"];
+    assert_eq!(list["properties"]["items"]["items"]["$ref"], "#/components/schemas/io.k8s.api.batch.v1.Job");
+    let options = &schemas["io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"];
+    assert_eq!(options["x-kubernetes-group-version-kind"][1]["group"], "batch");
+}
