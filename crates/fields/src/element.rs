@@ -1,0 +1,190 @@
+//! One step of a path through an object: a field, an item of an associative list, a member of a set, a position.
+
+use std::cmp::Ordering;
+use std::fmt::{self, Write};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde_json::{Number, Value};
+
+/// Text that is either part of the program (the names of a schema's fields) or shared.
+#[derive(Clone)]
+pub enum Name {
+    /// A name of the schema.
+    Static(&'static str),
+    /// A name out of an object, such as a label's key.
+    Shared(Arc<str>),
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Static(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+}
+
+impl From<&str> for Name {
+    fn from(text: &str) -> Self {
+        Self::Shared(text.into())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Name {}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+/// One step of a path.
+#[derive(Clone, Debug)]
+pub enum PathElement {
+    /// A field of a struct or an entry of a map.
+    Field(Name),
+    /// The item of an associative list with these values in its key fields, ordered by their names.
+    Key(Arc<[(Name, Value)]>),
+    /// A member of a set.
+    Value(Arc<Value>),
+    /// A position in a list.
+    Index(i64),
+}
+
+/// Where a field stands, from the top of the object.
+pub type Path = Vec<PathElement>;
+
+impl PathElement {
+    /// A field of that name.
+    pub fn field(name: &str) -> Self {
+        Self::Field(name.into())
+    }
+
+    /// An item with these values in its key fields, in any order.
+    pub fn key(mut fields: Vec<(Name, Value)>) -> Self {
+        fields.sort_by(|a, b| a.0.cmp(&b.0));
+        Self::Key(fields.into())
+    }
+
+    /// A member of a set.
+    pub fn value(value: Value) -> Self {
+        Self::Value(Arc::new(value))
+    }
+
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Field(_) => 0,
+            Self::Key(_) => 1,
+            Self::Value(_) => 2,
+            Self::Index(_) => 3,
+        }
+    }
+}
+
+impl PartialEq for PathElement {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for PathElement {}
+
+impl PartialOrd for PathElement {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for PathElement {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Field(a), Self::Field(b)) => a.cmp(b),
+            (Self::Key(a), Self::Key(b)) => {
+                let differs = |(a, b): (&(Name, Value), &(Name, Value))| {
+                    let order = a.0.cmp(&b.0).then_with(|| order(&a.1, &b.1));
+                    (order != Ordering::Equal).then_some(order)
+                };
+                a.iter().zip(b.iter()).find_map(differs).unwrap_or_else(|| a.len().cmp(&b.len()))
+            }
+            (Self::Value(a), Self::Value(b)) => order(a, b),
+            (Self::Index(a), Self::Index(b)) => a.cmp(b),
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+}
+
+/// The total order of values: numbers, text, truth values, lists, maps, null.
+fn order(a: &Value, b: &Value) -> Ordering {
+    let rank = |value: &Value| match value {
+        Value::Number(_) => 0_u8,
+        Value::String(_) => 1,
+        Value::Bool(_) => 2,
+        Value::Array(_) => 3,
+        Value::Object(_) => 4,
+        Value::Null => 5,
+    };
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => numbers(a, b),
+        (Value::String(a), Value::String(b)) => a.cmp(b),
+        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+        (Value::Array(a), Value::Array(b)) => {
+            let differs = a.iter().zip(b).map(|(a, b)| order(a, b)).find(|order| *order != Ordering::Equal);
+            differs.unwrap_or_else(|| a.len().cmp(&b.len()))
+        }
+        // Maps stand in no path; any order will do that is one.
+        (Value::Object(_), Value::Object(_)) => a.to_string().cmp(&b.to_string()),
+        _ => rank(a).cmp(&rank(b)),
+    }
+}
+
+fn numbers(a: &Number, b: &Number) -> Ordering {
+    match (a.as_i64(), b.as_i64()) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        _ => a.as_f64().unwrap_or_default().total_cmp(&b.as_f64().unwrap_or_default()),
+    }
+}
+
+impl fmt::Display for PathElement {
+    /// As conflicts name it: `.spec`, `[name="pi"]`, `[="a"]`, `[0]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(name) => write!(f, ".{}", &**name),
+            Self::Key(fields) => {
+                f.write_char('[')?;
+                for (position, (name, value)) in fields.iter().enumerate() {
+                    let comma = if position > 0 { "," } else { "" };
+                    write!(f, "{comma}{}={value}", &**name)?;
+                }
+                f.write_char(']')
+            }
+            Self::Value(value) => write!(f, "[={value}]"),
+            Self::Index(index) => write!(f, "[{index}]"),
+        }
+    }
+}
+
+/// A path as conflicts name it: `.spec.template.spec.containers[name="pi"].image`.
+pub fn show(path: &[PathElement]) -> String {
+    path.iter().map(PathElement::to_string).collect()
+}
