@@ -2,13 +2,18 @@
 //!
 //! An object is immutable. Whoever needs a field beyond [`Meta`] decodes the JSON into the type, or the small view,
 //! that it wants; whoever needs to change it takes [`Object::to_value`], edits, and sends the result to the door.
+//!
+//! `metadata.managedFields` is kept beside the JSON and joins it on its way out of the process ([`Object::wire`]): the
+//! components of this process never read it, and would pay for it with every object that they decode.
 
 mod pointer;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
+use fields::Managers;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +28,7 @@ use crate::status::Status;
 pub struct Object {
     meta: Meta,
     bytes: Bytes,
+    managers: Option<Arc<Managers>>,
 }
 
 /// Why bytes or a value are no API object.
@@ -39,7 +45,7 @@ impl Object {
     /// # Errors
     /// When `metadata` has a field of the wrong type.
     pub fn from_value(value: &Value) -> Result<Self, ObjectError> {
-        Ok(Self { meta: Meta::of(value)?, bytes: Bytes::from(serde_json::to_vec(value)?) })
+        Ok(Self { meta: Meta::of(value)?, bytes: Bytes::from(serde_json::to_vec(value)?), managers: None })
     }
 
     /// Takes JSON bytes as an object.
@@ -51,7 +57,7 @@ impl Object {
         let mut meta = envelope.metadata;
         meta.api_version = envelope.api_version;
         meta.kind = envelope.kind;
-        Ok(Self { meta, bytes })
+        Ok(Self { meta, bytes, managers: None })
     }
 
     /// The metadata.
@@ -59,7 +65,18 @@ impl Object {
         &self.meta
     }
 
-    /// The JSON, as it goes over the wire.
+    /// The same object with other managers of its fields.
+    #[must_use]
+    pub fn with_managers(self, managers: Option<Arc<Managers>>) -> Self {
+        Self { managers: managers.filter(|managers| !managers.is_empty()), ..self }
+    }
+
+    /// Who manages which of its fields.
+    pub fn managers(&self) -> Option<&Arc<Managers>> {
+        self.managers.as_ref()
+    }
+
+    /// The JSON without `managedFields`, as it is stored; [`Object::wire`] is what goes over the wire.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }

@@ -233,6 +233,11 @@ impl Status {
         status
     }
 
+    /// 500 for an error that upstream gives no reason: `Error from server: WHY`.
+    pub fn unknown_failure(message: impl Into<String>) -> Self {
+        Self { reason: None, ..Self::failure(500, Reason::INTERNAL, message) }
+    }
+
     /// A `Success` that names what was done to which object: what a delete answers.
     pub fn success(resource: &Gvr, name: &str, uid: &str) -> Self {
         let details = Details {

@@ -17,19 +17,31 @@ use crate::transport::{ByteStream, EventStream, Transport};
 #[derive(Clone)]
 pub struct Client {
     transport: Arc<dyn Transport>,
+    /// Who manages the fields that this client writes, when a request does not say.
+    manager: Option<&'static str>,
 }
 
 impl Client {
     /// A client over any transport.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport }
+        Self { transport, manager: None }
+    }
+
+    /// The same client for a component, whose name `managedFields` gives to what it writes.
+    #[must_use]
+    pub fn acting_as(&self, component: &'static str) -> Self {
+        Self { transport: self.transport.clone(), manager: Some(component) }
     }
 
     /// Sends any request but a watch.
     ///
     /// # Errors
     /// The API's refusal, or a failure to reach it.
-    pub async fn call(&self, request: Request) -> Result<Reply, Error> {
+    pub async fn call(&self, mut request: Request) -> Result<Reply, Error> {
+        if request.options.field_manager.is_none() && matches!(request.verb, Verb::Create | Verb::Update | Verb::Patch)
+        {
+            request.options.field_manager = self.manager.map(str::to_owned);
+        }
         self.transport.call(request).await
     }
 

@@ -76,10 +76,12 @@ impl Cluster {
             advice: Arc::new(advice::advice),
         });
         let client = Client::in_process(Arc::new(ServerDoor(server.clone())));
-        let kubelet = Arc::new(start_kubelet(&config, client.clone())?);
+        // As upstream's components call themselves in `managedFields`.
+        let controllers = client.acting_as("kube-controller-manager");
+        let kubelet = Arc::new(start_kubelet(&config, client.acting_as("kubelet"))?);
         server.connect(Arc::new(KubeletConnector(kubelet.clone())));
-        let jobs = JobController::start(client.clone(), config.clock.clone());
-        let system = SystemControllers::start(client.clone(), config.clock, system_config(&server)).await?;
+        let jobs = JobController::start(controllers.clone(), config.clock.clone());
+        let system = SystemControllers::start(controllers, config.clock, system_config(&server)).await?;
         jobs.synced().await;
         Ok(Self { server, client, jobs, system, kubelet, serving: Mutex::new(None) })
     }

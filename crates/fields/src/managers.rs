@@ -115,7 +115,8 @@ impl Manager {
             if !name.is_empty() {
                 let _ = write!(out, "\"manager\":{},", Value::from(&**name));
             }
-            let _ = write!(out, "\"operation\":\"{}\",\"apiVersion\":{}", operation.as_str(), Value::from(&**api_version));
+            let _ =
+                write!(out, "\"operation\":\"{}\",\"apiVersion\":{}", operation.as_str(), Value::from(&**api_version));
             if let Some(time) = self.time {
                 let _ = write!(out, ",\"time\":\"{}\"", time.strftime("%Y-%m-%dT%H:%M:%SZ"));
             }

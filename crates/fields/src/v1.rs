@@ -144,9 +144,10 @@ fn parse(text: &str) -> Result<Option<PathElement>, String> {
             let fields: Map<String, Value> = serde_json::from_str(rest).map_err(broken)?;
             PathElement::key(fields.into_iter().map(|(name, value)| (Name::from(name.as_str()), value)).collect())
         }
-        b'i' => PathElement::Index(rest.parse().map_err(|_| {
-            format!("parsing key as path element: strconv.Atoi: parsing {rest:?}: invalid syntax")
-        })?),
+        b'i' => PathElement::Index(
+            rest.parse()
+                .map_err(|_| format!("parsing key as path element: strconv.Atoi: parsing {rest:?}: invalid syntax"))?,
+        ),
         _ => return Ok(None),
     }))
 }

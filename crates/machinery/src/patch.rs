@@ -1,6 +1,7 @@
 //! Patches: JSON Patch (RFC 6902), JSON merge patch (RFC 7386) and Kubernetes' strategic merge patch.
 //!
-//! Errors and limits are those of `k8s.io/apiserver/pkg/endpoints/handlers/patch.go`. Server-side apply is not here.
+//! Errors and limits are those of `k8s.io/apiserver/pkg/endpoints/handlers/patch.go`. Server-side apply is
+//! in [`crate::apply`].
 
 mod convert;
 pub mod gotext;
@@ -37,7 +38,7 @@ pub fn apply(
         PatchType::Json => return json::patch(object, &patch),
         PatchType::Merge => merge::merge(object, patch)?,
         PatchType::StrategicMerge => strategic::merge(object, patch, schema)?,
-        PatchType::Apply => check_served(patch_type)?,
+        PatchType::Apply => return Err(Status::internal("an apply is no patch: see machinery::apply")),
     }
     Ok(Vec::new())
 }
@@ -61,23 +62,6 @@ pub fn refuse_result(patch_type: PatchType, patched: &Value, patch: &Value, why:
     let mut errors = FieldErrors::new();
     errors.push(Path::new("patch").invalid(shown.as_str(), why));
     Status::invalid(&Kind::known("", "", ""), "", &errors)
-}
-
-/// Refuses a kind of patch that is not served, whatever is in it. Ask before the object is looked up: kubectl says
-/// "Server-side apply not available on the server" of a 415, but takes a 404 for its object's.
-///
-/// # Errors
-/// 415 for server-side apply.
-pub fn check_served(patch_type: PatchType) -> Result<(), Status> {
-    if patch_type != PatchType::Apply {
-        return Ok(());
-    }
-    Err(Status::failure(
-        415,
-        Reason::UNSUPPORTED_MEDIA_TYPE,
-        "the body of the request was in an unknown format - accepted media types include: \
-         application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json",
-    ))
 }
 
 /// What upstream answers when a patch is well-formed but does not apply: `NewGenericServerResponse` keeps the reason to

@@ -91,6 +91,9 @@ pub struct Field {
     pub retain_keys: bool,
     /// Whether server-side apply treats this map or struct as one value (`x-kubernetes-map-type: atomic`).
     pub atomic: bool,
+    /// The value that upstream's Go object has for this field when the JSON lacks it: `{}` for a struct held by value, the
+    /// default of a key field. Server-side apply compares objects as if it were there.
+    pub implicit: Option<serde_json::Value>,
     /// Upstream's patch strategy as spelled in OpenAPI, such as `merge,retainKeys`.
     pub patch_strategy: Option<Box<str>>,
     /// The named Go type (`v1.RestartPolicy`), when it differs from the plain one.
@@ -144,6 +147,8 @@ pub struct Struct {
     pub fields: Vec<Field>,
     /// Whether server-side apply treats every value of this type as one (`+structType=atomic`).
     pub atomic: bool,
+    /// The positions of the fields that have an implicit value.
+    implicit: Vec<usize>,
 }
 
 impl Struct {
@@ -151,6 +156,11 @@ impl Struct {
     pub fn field(&self, name: &str) -> Option<&Field> {
         let index = self.fields.binary_search_by(|field| (*field.name).cmp(name)).ok()?;
         Some(&self.fields[index])
+    }
+
+    /// The fields that have an implicit value.
+    pub fn implicit_fields(&self) -> impl Iterator<Item = &Field> {
+        self.implicit.iter().map(|index| &self.fields[*index])
     }
 
     /// The Go name: `JobSpec`.

@@ -59,6 +59,13 @@ impl Strategy for PodStrategy {
         prepare::for_update(new, old, subresource);
     }
 
+    fn reset_fields(&self, subresource: Option<&str>) -> &'static [&'static str] {
+        match subresource {
+            Some("status") => &["spec", "metadata.deletionTimestamp", "metadata.ownerReferences"],
+            _ => &["status"],
+        }
+    }
+
     fn validate_create(&self, object: &Value) -> FieldErrors {
         update::validate_create(object)
     }

@@ -111,6 +111,17 @@ pub trait Strategy: Send + Sync + 'static {
     /// from the old object, and raises the generation when the spec changed.
     fn prepare_for_update(&self, new: &mut Value, old: &Value, subresource: Option<&str>);
 
+    /// The fields, as dotted paths, that a write of the object or of a subresource never changes, so that nobody comes
+    /// to manage them through it (upstream's `GetResetFields`).
+    fn reset_fields(&self, subresource: Option<&str>) -> &'static [&'static str] {
+        match subresource {
+            None if self.descriptor().subresources.contains(&"status") => &["status"],
+            Some("status") => &["spec"],
+            Some("finalize") => &["status"],
+            _ => &[],
+        }
+    }
+
     /// What is wrong with a new object, besides its metadata.
     fn validate_create(&self, object: &Value) -> FieldErrors;
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use api::object::ObjectError;
 use api::{Object, ObjectKey, Revision};
+use fields::Managers;
 use parking_lot::Mutex;
 use serde_json::Value;
 
@@ -50,8 +51,10 @@ pub enum Expected {
 /// What a commit does.
 #[derive(Debug)]
 pub enum Change {
-    /// Writes the object; its `metadata.resourceVersion` is set by the commit.
+    /// Writes the object; its `metadata.resourceVersion` is set by the commit. The managers of its fields stay.
     Put(Value),
+    /// Writes the object with these managers of its fields.
+    PutManaged(Value, Arc<Managers>),
     /// Removes the object; the value is its last state, whose `resourceVersion` becomes that of the delete.
     Delete(Value),
 }
@@ -211,14 +214,16 @@ fn encode(
     previous: Option<Arc<Object>>,
     change: Change,
 ) -> Result<Event, CommitError> {
-    let (mut value, deleted) = match change {
-        Change::Put(value) => (value, false),
-        Change::Delete(value) => (value, true),
+    let kept = || previous.as_ref().and_then(|object| object.managers().cloned());
+    let (mut value, managers, deleted) = match change {
+        Change::Put(value) => (value, kept(), false),
+        Change::PutManaged(value, managers) => (value, Some(managers), false),
+        Change::Delete(value) => (value, kept(), true),
     };
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.insert("resourceVersion".to_owned(), Value::String(revision.to_string()));
     }
-    let object = Arc::new(Object::from_value(&value)?);
+    let object = Arc::new(Object::from_value(&value)?.with_managers(managers));
     let kind = match (deleted, &previous) {
         (true, _) => EventKind::Deleted,
         (false, None) => EventKind::Created,

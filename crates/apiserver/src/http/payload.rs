@@ -101,7 +101,7 @@ const TAIL: &[u8] = b"]}";
 impl ListBody {
     /// A list of stored objects behind `head`, which ends in `"items":[`.
     pub(super) fn new(head: Bytes, items: Vec<Arc<Object>>) -> Self {
-        let content: usize = items.iter().map(|item| item.bytes().len()).sum();
+        let content: usize = items.iter().map(|item| item.wire_len()).sum();
         let left = head.len() + content + items.len().saturating_sub(1) + TAIL.len();
         Self { head, items: items.into_iter(), held: None, started: false, finished: false, left }
     }
@@ -124,11 +124,11 @@ impl ListBody {
             if std::mem::replace(&mut self.started, true) {
                 chunk.push(b',');
             }
-            if item.bytes().len() >= SHARED_BYTES {
-                self.held = Some(item.bytes().clone());
+            if item.wire_len() >= SHARED_BYTES {
+                self.held = Some(item.wire());
                 break;
             }
-            chunk.extend_from_slice(item.bytes());
+            item.write_wire(&mut chunk);
         }
         Some(self.sent(chunk.into()))
     }

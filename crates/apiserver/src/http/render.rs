@@ -90,9 +90,9 @@ impl<'a> ListMeta<'a> {
 impl Renderer<'_> {
     /// One object.
     pub(super) fn object(&self, object: &Object) -> Bytes {
-        let mut out = Vec::with_capacity(object.bytes().len());
+        let mut out = Vec::with_capacity(object.wire_len());
         match self.shape {
-            Shape::Whole => return object.bytes().clone(),
+            Shape::Whole => return object.wire(),
             Shape::Partial(version) => partial(object, version, &mut out),
             Shape::Table(version) => {
                 let meta = ListMeta::at(object.meta().revision);
@@ -160,7 +160,7 @@ impl Renderer<'_> {
         match self.include {
             IncludeObject::None => out.extend_from_slice(b"null"),
             IncludeObject::Metadata => partial(object, version, out),
-            IncludeObject::Object => out.extend_from_slice(object.bytes()),
+            IncludeObject::Object => object.write_wire(out),
         }
         out.push(b'}');
     }
@@ -178,7 +178,15 @@ pub(super) fn partial(object: &Object, version: MetaVersion, out: &mut Vec<u8>) 
     out.extend_from_slice(b"{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":");
     json(version.api_version(), out);
     out.extend_from_slice(b",\"metadata\":");
-    out.extend_from_slice(metadata.as_bytes());
+    match object.managers() {
+        None => out.extend_from_slice(metadata.as_bytes()),
+        Some(managers) => {
+            out.extend_from_slice(metadata.strip_suffix('}').unwrap_or(metadata).as_bytes());
+            out.extend_from_slice(b",\"managedFields\":");
+            managers.write_json(out);
+            out.push(b'}');
+        }
+    }
     out.push(b'}');
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use api::{Body, PatchType, Reply, Request, Response, Status, User, Verb};
 use futures::StreamExt;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::body::Incoming;
@@ -123,6 +123,9 @@ impl Routed<'_> {
         request.subresource = self.path.subresource.map(str::to_owned);
         request.user = self.parts.extensions.get::<Arc<User>>().cloned();
         request.options = self.query.options(self.verb, patch)?;
+        if request.options.field_manager.is_none() && matches!(self.verb, Verb::Create | Verb::Update | Verb::Patch) {
+            request.options.field_manager = self.header(USER_AGENT).map(manager_of);
+        }
         Ok(request)
     }
 }
@@ -170,6 +173,21 @@ async fn with_body<'s>(
         (None, _) => body::object(kind, bytes, content_type)?,
     };
     Ok((request, room))
+}
+
+/// The manager that a user agent stands for: what precedes the first slash, printable, of bounded length (upstream's
+/// `prefixFromUserAgent`).
+fn manager_of(user_agent: &str) -> String {
+    const MAX_BYTES: usize = 128;
+    let mut name = String::new();
+    let letters = user_agent.split('/').next().unwrap_or_default().chars().filter(|letter| !letter.is_control());
+    for letter in letters {
+        if name.len() + letter.len_utf8() > MAX_BYTES {
+            break;
+        }
+        name.push(letter);
+    }
+    name
 }
 
 const DELETE_OPTIONS: api::Kind = api::Kind::known("meta.k8s.io", "v1", "DeleteOptions");

@@ -69,7 +69,7 @@ fn expected_bytes(event: &WatchEvent) -> usize {
     const ENVELOPE_BYTES: usize = 64;
     match event {
         WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) => {
-            object.bytes().len() + ENVELOPE_BYTES
+            object.wire_len() + ENVELOPE_BYTES
         }
         WatchEvent::Bookmark { .. } | WatchEvent::Error(_) => 256,
     }
@@ -114,7 +114,7 @@ impl Lines {
         };
         open(name, out);
         match self.shape {
-            Shape::Whole => out.extend_from_slice(object.bytes()),
+            Shape::Whole => object.write_wire(out),
             Shape::Partial(version) => super::render::partial(object, version, out),
             Shape::Table(version) => {
                 let meta = ListMeta::at(object.meta().revision);

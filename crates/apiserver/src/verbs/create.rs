@@ -1,11 +1,15 @@
-//! Create: default, prepare, validate, commit.
+//! Create: default, note who manages what, prepare, validate, commit.
+
+use std::sync::Arc;
 
 use api::field::FieldErrors;
-use api::{ObjectKey, Reply, Request, Response, Status};
+use api::{Object, ObjectKey, Reply, Request, Response, Status};
+use fields::Managers;
 use serde_json::Value;
 use store::{Change, CommitError, Expected};
 
-use super::{body, metadata, moment, uncommitted};
+use super::managers::{self, Given, Managed};
+use super::{body, metadata, moment, rehearsed};
 use crate::server::{ApiServer, Target};
 
 /// How often a taken generated name is drawn anew (upstream's `maxNameGenerationCreateAttempts`).
@@ -17,7 +21,8 @@ pub(crate) fn create(server: &ApiServer, target: &Target<'_>, mut request: Reque
     body::check_kind(kind, &mut object)?;
     let warnings = body::check(&request, kind, &mut object)?;
     target.strategy.to_stored(&mut object);
-    let reply = commit_new(server, target, &request, object)?;
+    let given = Given::take(&mut object);
+    let reply = commit_new(server, target, &request, object, Managed::Compare(given))?;
     Ok(Reply { warnings: [warnings, reply.warnings].concat(), ..reply })
 }
 
@@ -27,10 +32,12 @@ pub(super) fn commit_new(
     target: &Target<'_>,
     request: &Request,
     mut object: Value,
+    managed: Managed,
 ) -> Result<Reply, Status> {
     let strategy = target.strategy;
     let generated = metadata::for_create(server, target, request, &mut object)?;
     strategy.default(&mut object);
+    let managers = managers::after(server, target, request, None, &object, managed);
     let _exclusive = moment::exclusive(server, target);
     moment::allocate(server, target, &mut object, None)?;
     strategy.prepare_for_create(&mut object);
@@ -38,7 +45,7 @@ pub(super) fn commit_new(
     let namespace = request.namespace.as_deref();
     metadata::admit_namespace(server, target, namespace, object["metadata"]["name"].as_str().unwrap_or_default())?;
     let warnings = if request.trusted { Vec::new() } else { server.warnings(target, &object, None) };
-    let object = commit(server, target, request, object, generated)?;
+    let object = commit(server, target, request, object, generated, &managers)?;
     Ok(Reply { response: Response::Object { object, created: true }, warnings })
 }
 
@@ -70,17 +77,19 @@ fn commit(
     request: &Request,
     mut object: Value,
     generated: bool,
-) -> Result<std::sync::Arc<api::Object>, Status> {
+    managers: &Arc<Managers>,
+) -> Result<Arc<Object>, Status> {
     let mut attempts = if generated { NAME_ATTEMPTS } else { 1 };
     loop {
         let key = key(target, request, &object);
         if server.store.get(target.index, &key).is_none() {
             if request.options.dry_run {
-                return uncommitted(&object);
+                return rehearsed(&object, Some(managers.clone()));
             }
             // The clone is needed only when a generated name may have to be drawn again.
             let value = if generated { object.clone() } else { std::mem::take(&mut object) };
-            match server.store.commit(target.index, &key, Expected::Absent, Change::Put(value)) {
+            match server.store.commit(target.index, &key, Expected::Absent, Change::PutManaged(value, managers.clone()))
+            {
                 Ok(object) => return Ok(object),
                 Err(CommitError::Exists) => {}
                 Err(error) => return Err(Status::internal(error)),

@@ -14,7 +14,7 @@ use store::{Change, CommitError};
 
 use super::read::{current, key};
 use super::update::commit_own;
-use super::{read, uncommitted};
+use super::{read, rehearsed};
 use crate::server::{ApiServer, Target};
 pub(super) use options::Options;
 use plan::{Plan, plan};
@@ -121,7 +121,7 @@ pub(super) fn delete_one(
         Plan::Goes(object) => (object, true),
     };
     if options.dry_run {
-        let object = uncommitted(&object)?;
+        let object = rehearsed(&object, before.managers().cloned())?;
         return Ok(if gone { Outcome::Gone(object) } else { Outcome::Lingers(object) });
     }
     if !gone && object == before.to_value() {

@@ -1,4 +1,4 @@
-//! Update and patch: read, change, compare and commit.
+//! Update and patch: read, change, note who manages what, compare and commit.
 
 use std::sync::Arc;
 
@@ -8,17 +8,19 @@ use machinery::schema;
 use serde_json::Value;
 use store::{Change, CommitError, Expected};
 
+use super::managers::{self, Given, Managed};
 use super::read::{current, key};
-use super::{body, create, metadata, moment, uncommitted};
+use super::{apply, body, create, metadata, moment, rehearsed};
 use crate::server::{ApiServer, Target};
 
 /// How often a write that names no revision is tried again when others write in between.
 const MAX_RACES: usize = 1_000;
 
 /// What a request makes of the current object.
-struct Changed {
-    object: Value,
-    warnings: Vec<String>,
+pub(super) struct Changed {
+    pub(super) object: Value,
+    pub(super) warnings: Vec<String>,
+    pub(super) managed: Managed,
 }
 
 pub(crate) fn update(server: &ApiServer, target: &Target<'_>, mut request: Request) -> Result<Reply, Status> {
@@ -28,11 +30,12 @@ pub(crate) fn update(server: &ApiServer, target: &Target<'_>, mut request: Reque
     let warnings = body::check(&request, kind, &mut object)?;
     target.strategy.to_stored(&mut object);
     check_identity(&request, &object)?;
+    let given = Given::take(&mut object);
     let names_revision = object["metadata"]["resourceVersion"].as_str().is_some_and(|text| !text.is_empty());
     if request.subresource.is_none() && creates(server, target, &request)? {
         let name = request.name.take().unwrap_or_default();
         metadata::of(&mut object).insert("name".to_owned(), name.into());
-        let reply = create::commit_new(server, target, &request, object)?;
+        let reply = create::commit_new(server, target, &request, object, Managed::Compare(given))?;
         return Ok(Reply { warnings: [warnings, reply.warnings].concat(), ..reply });
     }
     if !names_revision && !target.strategy.allows_unconditional_update() {
@@ -42,10 +45,11 @@ pub(crate) fn update(server: &ApiServer, target: &Target<'_>, mut request: Reque
     }
     let mut object = Some(object);
     let modified = Status::modified(&target.resource, request.name.as_deref().unwrap_or_default());
-    write(server, target, &request, |_| {
+    write(server, target, &request, |_, _| {
         // A write that names its revision is tried once, so only others need the object kept for another try.
         let taken = if names_revision { object.take() } else { object.clone() };
-        Ok(Changed { object: taken.ok_or_else(|| modified.clone())?, warnings: warnings.clone() })
+        let object = taken.ok_or_else(|| modified.clone())?;
+        Ok(Changed { object, warnings: warnings.clone(), managed: Managed::Compare(given.clone()) })
     })
 }
 
@@ -66,7 +70,7 @@ fn unconditional(target: &Target<'_>, name: &str) -> Status {
 }
 
 /// Refuses a body that is about another object than the URL.
-fn check_identity(request: &Request, object: &Value) -> Result<(), Status> {
+pub(super) fn check_identity(request: &Request, object: &Value) -> Result<(), Status> {
     let given = |name: &str| object["metadata"][name].as_str().filter(|text| !text.is_empty());
     let (name, namespace) = (request.name.as_deref().unwrap_or_default(), request.namespace.as_deref());
     if let Some(other) = given("name").filter(|other| *other != name) {
@@ -86,44 +90,50 @@ pub(crate) fn patch(server: &ApiServer, target: &Target<'_>, mut request: Reques
     let Body::Patch(patch_type, patch) = std::mem::take(&mut request.body) else {
         return Err(Status::bad_request("the request has no patch"));
     };
-    machinery::patch::check_served(patch_type)?;
+    if patch_type == PatchType::Apply {
+        return apply::apply(server, target, &request, patch);
+    }
+    let with_managers = !request.trusted && managers::concerns(&patch);
     let schema = if patch_type == PatchType::StrategicMerge { schema::of_kind(kind) } else { None };
-    write(server, target, &request, |old| {
-        let mut object = old.clone();
+    write(server, target, &request, |before, old| {
+        let mut object = if with_managers { before.to_wire_value() } else { old.clone() };
         target.strategy.from_stored(&mut object);
         let held = machinery::patch::apply(&mut object, patch_type, patch.clone(), schema)?;
         body::check_kind(kind, &mut object)?;
         let warnings = body::check_patched(&request, kind, &mut object, (patch_type, &patch), held)?;
         target.strategy.to_stored(&mut object);
-        Ok(Changed { object, warnings })
+        let given = Given::take(&mut object);
+        Ok(Changed { object, warnings, managed: Managed::Compare(given) })
     })
 }
 
-/// The loop that both verbs share.
-fn write(
+/// The loop that all of these verbs share.
+pub(super) fn write(
     server: &ApiServer,
     target: &Target<'_>,
     request: &Request,
-    mut change: impl FnMut(&Value) -> Result<Changed, Status>,
+    mut change: impl FnMut(&Object, &Value) -> Result<Changed, Status>,
 ) -> Result<Reply, Status> {
     let key = key(target, request)?;
     let _exclusive = moment::exclusive(server, target);
     for _ in 0..MAX_RACES {
         let before = current(server, target, &key)?;
         let old = before.to_value();
-        let Changed { object: mut new, mut warnings } = change(&old)?;
+        let Changed { object: mut new, mut warnings, managed } = change(&before, &old)?;
         check_preconditions(target, &before, &new)?;
+        default(target, request, &mut new, &old);
+        let managers = managers::after(server, target, request, Some((&before, &old)), &new, managed);
         prepare(server, target, request, &mut new, &old)?;
         if !request.trusted && request.subresource.as_deref() != Some("status") {
             warnings.extend(server.warnings(target, &new, Some(&old)));
         }
         let committed = if request.options.dry_run {
-            uncommitted(&new)
-        } else if new == old {
+            rehearsed(&new, Some(managers))
+        } else if new == old && managers::are_unchanged(&before, &managers) {
             Ok(before)
         } else {
             let gone = metadata::is_gone(&new) && !target.strategy.is_held(&new);
-            let change = if gone { Change::Delete(new) } else { Change::Put(new) };
+            let change = if gone { Change::Delete(new) } else { Change::PutManaged(new, managers) };
             match server.store.commit(target.index, &key, Expected::At(before.meta().revision), change) {
                 Ok(object) => Ok(object),
                 // Somebody wrote in between: the next round sees it, and refuses if the client named its revision.
@@ -151,6 +161,13 @@ fn check_preconditions(target: &Target<'_>, before: &Object, new: &Value) -> Res
     Ok(())
 }
 
+fn default(target: &Target<'_>, request: &Request, new: &mut Value, old: &Value) {
+    metadata::for_update(new, old);
+    if request.subresource.is_none() {
+        target.strategy.default(new);
+    }
+}
+
 fn prepare(
     server: &ApiServer,
     target: &Target<'_>,
@@ -159,9 +176,7 @@ fn prepare(
     old: &Value,
 ) -> Result<(), Status> {
     let (strategy, subresource) = (target.strategy, request.subresource.as_deref());
-    metadata::for_update(new, old);
     if subresource.is_none() {
-        strategy.default(new);
         moment::allocate(server, target, new, Some(old))?;
     }
     strategy.prepare_for_update(new, old, subresource);

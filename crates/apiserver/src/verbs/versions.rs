@@ -16,7 +16,9 @@ fn translated(strategy: &dyn Strategy, object: Arc<Object>) -> Arc<Object> {
     }
     let mut value = object.to_value();
     strategy.from_stored(&mut value);
-    Arc::new(Object::from_value(&value).expect("a translation leaves the metadata as it is"))
+    let managers = object.managers().cloned();
+    let translated = Object::from_value(&value).expect("a translation leaves the metadata as it is");
+    Arc::new(translated.with_managers(managers))
 }
 
 /// A reply whose objects are in the version of the strategy, with the warning of a version that is deprecated.

@@ -1,5 +1,6 @@
 //! The API server asked as any transport asks it: through `call` and `watch`, with no socket in between.
 
+mod apply;
 mod common;
 mod evictions;
 mod hostile;

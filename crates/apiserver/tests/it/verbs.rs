@@ -277,14 +277,3 @@ fn the_namespaces_of_the_system_stay() {
     create(&server, CONFIG_MAPS, config_map("default"));
     call(&server, request(Verb::Delete, CONFIG_MAPS, "default"));
 }
-
-#[test]
-fn server_side_apply_is_refused_whether_or_not_the_object_exists() {
-    let server = server();
-    create(&server, CONFIG_MAPS, config_map("there"));
-    for name in ["there", "missing"] {
-        let patch = Body::Patch(PatchType::Apply, config_map(name));
-        let refused = failure(&server, request(Verb::Patch, CONFIG_MAPS, name).body(patch));
-        assert_eq!((refused.code, refused.reason), (415, Some(Reason::UNSUPPORTED_MEDIA_TYPE)), "{name}");
-    }
-}

@@ -87,7 +87,8 @@ proptest! {
 fn fields_v1_is_written_as_upstream_writes_it() {
     let mut set = Set::default();
     let field = PathElement::field;
-    let key = |port: i64| PathElement::key(vec![("protocol".into(), "TCP".into()), ("containerPort".into(), port.into())]);
+    let key =
+        |port: i64| PathElement::key(vec![("protocol".into(), "TCP".into()), ("containerPort".into(), port.into())]);
     for path in [
         vec![field("spec"), field("ports"), key(80)],
         vec![field("spec"), field("ports"), key(8)],
@@ -116,7 +117,9 @@ fn unknown_elements_are_dropped_and_broken_ones_refused() {
     assert_eq!(read(json!({"f:a": {"x:b": {}}})), Ok("{\"f:a\":{}}".to_owned()));
     assert_eq!(read(json!({"f:a": null})), Ok("{\"f:a\":{}}".to_owned()));
     assert_eq!(read(Value::Null), Ok("{}".to_owned()));
-    for broken in [json!({"f": {}}), json!({"fa": {}}), json!({"i:x": {}}), json!({"v:": {}}), json!({"k:1": {}}), json!([])] {
+    for broken in
+        [json!({"f": {}}), json!({"fa": {}}), json!({"i:x": {}}), json!({"v:": {}}), json!({"k:1": {}}), json!([])]
+    {
         assert!(read(broken.clone()).is_err(), "{broken}");
     }
 }

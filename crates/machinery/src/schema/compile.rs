@@ -17,28 +17,38 @@ pub(super) fn compile(definitions: &Map<String, Value>, served: &[Served]) -> Sc
     let by_name: HashMap<Box<str>, StructId> =
         (0..).zip(&names).map(|(index, name)| (name.as_str().into(), StructId(index))).collect();
     let markers = markers::table();
-    let none = TypeMarkers::default();
+    let (none, implicit) = (TypeMarkers::default(), markers::implicit());
     let compiled = |name: &&String| {
         let of_type = markers.get(markers::short_name(name)).unwrap_or(&none);
-        compile_struct(name, &definitions[name.as_str()], of_type, &by_name)
+        let implicit = implicit.get(markers::short_name(name)).map_or(&[][..], Vec::as_slice);
+        compile_struct(name, &definitions[name.as_str()], of_type, implicit, &by_name)
     };
     let structs = names.iter().map(compiled).collect();
     let kinds = served.iter().map(|served| (served.kind.clone(), by_name[served.definition.as_str()])).collect();
     Schema { structs, by_name, kinds }
 }
 
-fn compile_struct(name: &str, schema: &Value, markers: &TypeMarkers, ids: &HashMap<Box<str>, StructId>) -> Struct {
+fn compile_struct(
+    name: &str,
+    schema: &Value,
+    markers: &TypeMarkers,
+    implicit: &[(&str, Value)],
+    ids: &HashMap<Box<str>, StructId>,
+) -> Struct {
     let properties = schema["properties"].as_object().expect("a struct has properties");
     let none = Markers::default();
     let mut fields: Vec<Field> = properties
         .iter()
         .map(|(name, schema)| {
             let of_field = markers.fields.get(name.as_str()).unwrap_or(&none);
-            compile_field(name, compile_type(schema, ids), of_field)
+            let mut field = compile_field(name, compile_type(schema, ids), of_field);
+            field.implicit = implicit.iter().find(|(of, _)| of == name).map(|(_, value)| value.clone());
+            field
         })
         .collect();
     fields.sort_by(|a, b| a.name.cmp(&b.name));
-    Struct { name: name.into(), fields, atomic: markers.atomic }
+    let implicit = (0..fields.len()).filter(|index| fields[*index].implicit.is_some()).collect();
+    Struct { name: name.into(), fields, atomic: markers.atomic, implicit }
 }
 
 fn compile_field(name: &str, ty: Type, markers: &Markers) -> Field {
@@ -50,6 +60,7 @@ fn compile_field(name: &str, ty: Type, markers: &Markers) -> Field {
         merge,
         retain_keys: markers.retain_keys,
         atomic: markers.atomic,
+        implicit: None,
         patch_strategy: markers.patch_strategy.map(Box::from),
         go_type: markers.go_type.map(Box::from),
     }

@@ -1,11 +1,14 @@
-//! Reads `markers.txt`: what the JSON schemas do not say. The table is part of the program, so a line that cannot be
-//! read is a bug and not an error.
+//! Reads `markers.txt` and `implicit.txt`: what the JSON schemas do not say. The tables are part of the program, so a
+//! line that cannot be read is a bug and not an error.
 
 use std::collections::HashMap;
+
+use serde_json::Value;
 
 use super::{ListType, MergeKey};
 
 const TABLE: &str = include_str!("markers.txt");
+const IMPLICIT: &str = include_str!("implicit.txt");
 
 /// What the table says of one field.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +71,20 @@ fn read(words: impl Iterator<Item = &'static str>) -> Markers {
         markers.merge = Some(by.map_or(MergeKey::Primitive, |key| MergeKey::Field(key.into())));
     }
     markers
+}
+
+/// `implicit.txt`: by short type name, the fields that Go objects have when the JSON lacks them.
+pub(super) fn implicit() -> HashMap<&'static str, Vec<(&'static str, Value)>> {
+    let of = |line: &'static str| {
+        let mut words = line.split_whitespace();
+        let name = words.next()?;
+        let field = |word: &'static str| {
+            let (field, value) = word.split_once('=').expect("a field is NAME=JSON");
+            (field, serde_json::from_str(value).expect("the table holds JSON"))
+        };
+        Some((name, words.map(field).collect()))
+    };
+    IMPLICIT.lines().filter(|line| !line.starts_with('#')).filter_map(of).collect()
 }
 
 /// The name of a definition in the table: `io.k8s.api.batch.v1.Job` is `batch.v1.Job`.

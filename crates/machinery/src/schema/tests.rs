@@ -77,6 +77,18 @@ fn every_marker_of_a_served_type_names_a_field() {
 }
 
 #[test]
+fn every_implicit_value_of_a_served_type_names_a_field() {
+    let table = markers::implicit();
+    for st in structs() {
+        for (name, _) in table.get(markers::short_name(&st.name)).into_iter().flatten() {
+            assert!(st.field(name).is_some(), "{} has no field {name}", st.name);
+        }
+    }
+    let ports = named("io.k8s.api.core.v1.ContainerPort").unwrap();
+    assert_eq!(ports.implicit_fields().map(|field| &*field.name).collect::<Vec<_>>(), ["containerPort", "protocol"]);
+}
+
+#[test]
 fn every_merging_list_of_structs_has_a_key_field_that_exists() {
     for field in structs().iter().flat_map(|st| &st.fields) {
         let Some(items) = field.ty.element_struct() else { continue };
