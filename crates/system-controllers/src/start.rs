@@ -5,7 +5,7 @@ use clock::SharedClock;
 use controller::{Recorder, RecorderTask, RunnerHandle};
 
 use crate::garbage::Resource;
-use crate::{garbage, namespaces, root_certificate, scheduler, service_accounts};
+use crate::{disruption, garbage, namespaces, root_certificate, scheduler, service_accounts};
 
 /// What the system controllers need to know of the cluster.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +45,11 @@ impl SystemControllers {
             let component = scheduler::plan::SCHEDULER_NAME;
             let recorder = running.recorder(&client, &clock, component);
             running.runners.push(scheduler::start(client.clone(), clock.clone(), recorder));
+        }
+        if config.resources.iter().any(|resource| resource.gvr == disruption::BUDGETS) {
+            let recorder = running.recorder(&client, &clock, disruption::COMPONENT);
+            let resources = config.resources.clone();
+            running.runners.push(disruption::start(client.clone(), clock.clone(), recorder, resources));
         }
         let recorder = running.recorder(&client, &clock, garbage::COMPONENT);
         running.runners.push(garbage::start(client, clock, config.resources, recorder));

@@ -52,15 +52,24 @@ fn resources() -> Vec<Resource> {
         resource(NAMESPACES, "Namespace", false),
         resource(NODES, "Node", false),
         resource(PODS, "Pod", true),
+        resource(crate::disruption::BUDGETS, "PodDisruptionBudget", true),
         resource(SERVICE_ACCOUNTS, "ServiceAccount", true),
     ]
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(false).await
+    }
+
+    /// A world in which pods are bound by the test.
+    pub(crate) async fn start_without_scheduler() -> Self {
+        Self::start_with(true).await
+    }
+
+    async fn start_with(without_scheduler: bool) -> Self {
         let api = Arc::new(SmallApi::default());
-        let config =
-            Config { resources: resources(), root_certificate: Some("PEM".to_owned()), without_scheduler: false };
+        let config = Config { resources: resources(), root_certificate: Some("PEM".to_owned()), without_scheduler };
         let started = SystemControllers::start(Client::in_process(api.clone()), Arc::new(SystemClock), config).await;
         Self { api, controllers: started.expect("the controllers start") }
     }
