@@ -10,6 +10,7 @@ pub mod key;
 pub mod logs;
 pub mod names;
 pub mod object;
+pub mod quantity;
 pub mod request;
 pub mod resource;
 pub mod selector;

@@ -1,5 +1,8 @@
 //! The scalars that have a decoder of their own upstream. Their errors end the decoding, as upstream's do.
 
+use std::borrow::Cow;
+
+use api::quantity::{Finest, QuantityError, canonical};
 use api::time;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,46 +44,21 @@ fn error_offset(error: &DecodeError, length: usize) -> usize {
     }
 }
 
-/// `resource.Quantity`: text is checked, a number becomes text.
+/// `resource.Quantity`: text, or a number that becomes text; rewritten as upstream writes it.
 pub(super) fn quantity(value: &mut Value) -> Result<(), String> {
-    match value {
-        Value::String(text) => check_quantity(text),
+    let canonical = match value {
+        Value::String(text) => match canonical(text, Finest::Nano).map_err(|error| error.to_string())? {
+            Cow::Borrowed(same) if same.len() == text.len() => return Ok(()),
+            other => other.into_owned(),
+        },
         Value::Number(number) => {
             let text = number.to_string();
-            check_quantity(&text)?;
-            *value = Value::String(text);
-            Ok(())
+            canonical(&text, Finest::Nano).map_err(|error| error.to_string())?.into_owned()
         }
-        _ => Err(QUANTITY_FORMAT.to_owned()),
-    }
-}
-
-const QUANTITY_FORMAT: &str =
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
-const QUANTITY_NUMBER: &str = "unable to parse numeric part of quantity";
-const QUANTITY_SUFFIX: &str = "unable to parse quantity's suffix";
-
-/// `resource.ParseQuantity`: sign, digits with at most one point, suffix.
-fn check_quantity(text: &str) -> Result<(), String> {
-    let text = text.trim();
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let digits_end = unsigned.find(|c: char| !c.is_ascii_digit()).unwrap_or(unsigned.len());
-    let (whole, rest) = unsigned.split_at(digits_end);
-    let fraction = rest.strip_prefix('.').map(|rest| {
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        rest.split_at(end)
-    });
-    let (fraction, suffix) = fraction.unwrap_or(("", rest));
-    if whole.is_empty() && fraction.is_empty() {
-        let error = if unsigned.starts_with('.') { QUANTITY_NUMBER } else { QUANTITY_FORMAT };
-        return Err(error.to_owned());
-    }
-    if !suffix.chars().all(|c| c.is_ascii_digit() || "eEinumkKMGTP+-".contains(c)) {
-        return Err(QUANTITY_FORMAT.to_owned());
-    }
-    let known = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    let exponent = suffix.strip_prefix(['e', 'E']).is_some_and(|power| power.parse::<i32>().is_ok());
-    if known.contains(&suffix) || exponent { Ok(()) } else { Err(QUANTITY_SUFFIX.to_owned()) }
+        _ => return Err(QuantityError::Format.to_string()),
+    };
+    *value = Value::String(canonical);
+    Ok(())
 }
 
 /// `intstr.IntOrString`: text or an `int32`; the error describes another value.

@@ -109,12 +109,12 @@ fn nulls_are_absent_in_structs_and_zero_in_maps_and_lists() {
 }
 
 #[test]
-fn quantities_given_as_numbers_become_text() {
+fn quantities_become_text_in_canonical_form() {
     let mut value = json!({"spec": {"template": {"spec": {"containers": [
         {"resources": {"limits": {"cpu": 1, "memory": "1Gi", "x": 0.5}}}]}}}});
     check(&job(), &mut value).unwrap();
     let limits = &value["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"];
-    assert_eq!(*limits, json!({"cpu": "1", "memory": "1Gi", "x": "0.5"}));
+    assert_eq!(*limits, json!({"cpu": "1", "memory": "1Gi", "x": "500m"}));
     let limit = "spec.template.spec.containers[].resources.limits";
     assert!(field_error(limit, json!({"cpu": "one"})).starts_with("quantities must match the regular expression"));
     assert_eq!(field_error(limit, json!({"cpu": "1kk"})), "unable to parse quantity's suffix");

@@ -1,12 +1,12 @@
 //! Defaults of pod specs. Applying them twice is the same as once. Besides filling in, this brings the spec into the
 //! form in which upstream writes it: what `omitempty` leaves out is left out, quantities are canonical.
 
+use api::quantity::{Finest, canonical};
 use serde_json::{Map, Value, json};
 
 use crate::fields::{child, child_map, default_number, default_text, default_to, drop_empty, drop_nulls};
 use crate::fields::{entries, flag, get, items_mut, map_of, number, text};
 use crate::pod_spec::image::is_latest;
-use crate::quantity::Quantity;
 
 const FILE_MODE: i64 = 0o644;
 const TOKEN_SECONDS: i64 = 3600;
@@ -180,11 +180,10 @@ fn default_env(variable: &mut Value) {
 /// The divisor is written always: upstream holds it by value, and a zero quantity is no empty one to `omitempty`.
 fn canonical_divisor(reference: &mut Value) {
     let divisor = child(reference, "divisor");
-    match Quantity::of(divisor) {
-        Ok(quantity) => *divisor = quantity.to_string().into(),
-        Err(_) if divisor.is_null() => *divisor = "0".into(),
-        Err(_) => {}
+    if divisor.is_null() {
+        *divisor = "0".into();
     }
+    canonical_quantity(divisor, Finest::Nano);
 }
 
 /// `SetDefaults_Probe`.
@@ -229,8 +228,8 @@ fn default_volume(volume: &mut Value) {
     }
     if let Some(directory) = volume.get_mut("emptyDir") {
         drop_empty(directory, &["medium"]);
-        if let Some(Ok(limit)) = get(directory, "sizeLimit").map(Quantity::of) {
-            directory["sizeLimit"] = limit.to_string().into();
+        if let Some(limit) = directory.get_mut("sizeLimit") {
+            canonical_quantity(limit, Finest::Nano);
         }
     }
 }
@@ -267,11 +266,16 @@ fn canonical_resources(resources: &mut Value) {
 /// `SetDefaults_ResourceList`: rounded up to thousandths. A broken quantity stays for validation to name.
 pub(crate) fn canonical_list(list: &mut Value) {
     for quantity in list.as_object_mut().into_iter().flat_map(Map::values_mut) {
-        if let Ok(parsed) = Quantity::of(quantity) {
-            let canonical = parsed.rounded_up_to_milli().to_string();
-            if quantity.as_str() != Some(canonical.as_str()) {
-                *quantity = canonical.into();
-            }
-        }
+        canonical_quantity(quantity, Finest::Milli);
+    }
+}
+
+fn canonical_quantity(quantity: &mut Value, finest: Finest) {
+    let number = quantity.as_number().map(ToString::to_string);
+    let Some(text) = number.as_deref().or(quantity.as_str()) else { return };
+    if let Ok(canonical) = canonical(text, finest)
+        && quantity.as_str() != Some(&*canonical)
+    {
+        *quantity = canonical.into_owned().into();
     }
 }
