@@ -92,7 +92,7 @@ impl<'a> Parts<'a> {
             Unit::Ten { .. } => digits <= SAFE_DIGITS && scale >= NANO,
             Unit::Two(power) => {
                 let of_suffix = (power as i32) * 3 / 10;
-                self.fraction.is_empty() && 15 - digits - of_suffix - 1 >= 0
+                self.fraction.is_empty() && digits + of_suffix < 15
             }
         }
     }

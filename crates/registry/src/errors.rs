@@ -46,6 +46,12 @@ pub(crate) fn invalid_as(path: &Path, ty: &'static str, value: Option<&Value>, d
     FieldError { error_type: ErrorType::Invalid, field: path.to_string(), body }
 }
 
+/// `FIELD: Duplicate value: VALUE`, for a value of a type that upstream shows by its Go names.
+pub(crate) fn duplicate_as(path: &Path, ty: &'static str, value: &Value) -> FieldError {
+    let body = format!("Duplicate value: {}", crate::internal::show(ty, Some(value)));
+    FieldError { error_type: ErrorType::Duplicate, field: path.to_string(), body }
+}
+
 /// Adds an error when the field changed; its type is one that upstream shows by its Go names.
 pub(crate) fn require_unchanged_as(
     errors: &mut FieldErrors,

@@ -7,7 +7,7 @@ use api::names;
 use api::resource::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
 use serde_json::Value;
 
-use crate::errors::{IMMUTABLE, extend_invalid, require_not_negative};
+use crate::errors::{IMMUTABLE, extend_invalid, invalid_as, require_not_negative};
 use crate::fields::{flag, get, int, items, number, text};
 use crate::labels::{validate_annotations, validate_labels};
 
@@ -47,6 +47,9 @@ pub fn validate_update(new: &Value, old: &Value) -> FieldErrors {
     }
     // What did not change was valid when it came in; the hot path skips it.
     let same = |name| new.get(name) == old.get(name);
+    if !same("finalizers") {
+        validate_finalizers(&mut errors, &path.child("finalizers"), new);
+    }
     if !(same("labels") && same("annotations") && same("ownerReferences")) {
         validate_common(&mut errors, &path, new);
     }
@@ -107,7 +110,7 @@ fn validate_owners(errors: &mut FieldErrors, path: &Path, meta: &Value) {
                 let detail = format!(
                     "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {current}"
                 );
-                errors.push(path.invalid(meta["ownerReferences"].clone(), detail));
+                errors.push(invalid_as(path, "[]OwnerReference", get(meta, "ownerReferences"), &detail));
             }
             None => controller = Some(current),
         }
@@ -125,7 +128,8 @@ fn validate_owner(errors: &mut FieldErrors, path: &Path, owner: &Value) {
         }
     }
     if api_version == "v1" && text(owner, "kind") == "Event" {
-        errors.push(path.invalid(owner.clone(), "/v1, Kind=Event is disallowed from being an owner"));
+        let detail = "/v1, Kind=Event is disallowed from being an owner";
+        errors.push(invalid_as(path, "OwnerReference", Some(owner), detail));
     }
 }
 

@@ -1,11 +1,14 @@
 //! `v1 Node` (`pkg/registry/core/node/strategy.go`). Unlike other kinds, a node may be created with its status.
 
-use api::field::{FieldErrors, Path};
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use api::field::{FieldErrors, Path, go_quoted};
 use api::{Kind, names};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::errors::NOT_NEGATIVE;
+use crate::errors::{NOT_NEGATIVE, duplicate_as};
 use crate::fields::{child, drop_empty, entries, flag, get, items, map_of, take_from, text};
 use crate::labels::validate_label_name;
 use crate::pod_spec::canonical_list;
@@ -81,12 +84,15 @@ impl Strategy for NodeStrategy {
         let mut errors = FieldErrors::new();
         validate_taints(&mut errors, object);
         validate_resources(&mut errors, object);
+        validate_features(&mut errors, object);
+        validate_ranges(&mut errors, object);
         errors
     }
 
     fn validate_update(&self, new: &Value, old: &Value, subresource: Option<&str>) -> FieldErrors {
         let mut errors = FieldErrors::new();
         validate_resources(&mut errors, new);
+        validate_features(&mut errors, new);
         validate_addresses(&mut errors, new);
         if subresource.is_none() {
             validate_spec_update(&mut errors, new, old);
@@ -113,6 +119,7 @@ impl Strategy for NodeStrategy {
 }
 
 fn validate_taints(errors: &mut FieldErrors, node: &Value) {
+    let mut seen = HashSet::new();
     let taints = get(node, "spec").map_or(&[][..], |spec| items(spec, "taints"));
     for (index, taint) in taints.iter().enumerate() {
         // Upstream names the taints under metadata.
@@ -129,8 +136,8 @@ fn validate_taints(errors: &mut FieldErrors, node: &Value) {
             effect if !effects.contains(&effect) => errors.push(path.child("effect").not_supported(effect, &effects)),
             _ => {}
         }
-        if taints[..index].iter().any(|earlier| text(earlier, "key") == key && text(earlier, "effect") == effect) {
-            let mut error = path.duplicate(taint.clone());
+        if !seen.insert((key, effect)) {
+            let mut error = duplicate_as(&path, "Taint", taint);
             error.body.push_str(": taints must be unique by key and effect pair");
             errors.push(error);
         }
@@ -155,11 +162,67 @@ fn validate_resources(errors: &mut FieldErrors, node: &Value) {
 }
 
 fn validate_addresses(errors: &mut FieldErrors, node: &Value) {
+    let mut seen = HashSet::new();
     let addresses = get(node, "status").map_or(&[][..], |status| items(status, "addresses"));
     for (index, address) in addresses.iter().enumerate() {
-        if addresses[..index].contains(address) {
-            errors.push(Path::new("status").child("addresses").index(index).duplicate(address.clone()));
+        if !seen.insert((text(address, "type"), text(address, "address"))) {
+            let path = Path::new("status").child("addresses").index(index);
+            errors.push(duplicate_as(&path, "NodeAddress", address));
         }
+    }
+}
+
+/// `validateNodeDeclaredFeatures`: names in the order of the alphabet, each once.
+fn validate_features(errors: &mut FieldErrors, node: &Value) {
+    let features = get(node, "status").map_or(&[][..], |status| items(status, "declaredFeatures"));
+    let names: Vec<&str> = features.iter().filter_map(Value::as_str).collect();
+    let path = Path::new("status").child("declaredFeatures");
+    for (index, name) in names.iter().enumerate() {
+        if let Some(why) = feature_error(name) {
+            errors.push(path.index(index).invalid(*name, format!("invalid feature name {}: {why}", go_quoted(name))));
+        }
+        match names.get(index + 1) {
+            Some(next) if next == name => errors.push(path.index(index + 1).duplicate(*next)),
+            Some(next) if next < name => {
+                errors.push(path.index(index + 1).invalid(*next, "list must be sorted alphabetically"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn feature_error(name: &str) -> Option<&'static str> {
+    if name.len() > 253 {
+        return Some("must be no more than 253 characters");
+    }
+    let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_right = name.starts_with(|first: char| first.is_ascii_uppercase()) && name.split('/').all(is_segment);
+    (!is_right).then_some(
+        "must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes",
+    )
+}
+
+/// The ranges of pod addresses, one of each IP family at the most.
+fn validate_ranges(errors: &mut FieldErrors, node: &Value) {
+    let ranges = get(node, "spec").map_or(&[][..], |spec| items(spec, "podCIDRs"));
+    let path = Path::new("spec").child("podCIDRs");
+    let mut families = Vec::new();
+    for (index, range) in ranges.iter().filter_map(Value::as_str).enumerate() {
+        let address = range.split_once('/').and_then(|(address, bits)| {
+            let address: IpAddr = address.parse().ok()?;
+            let most = if address.is_ipv4() { 32 } else { 128 };
+            bits.parse::<u8>().ok().filter(|bits| *bits <= most).map(|_| address)
+        });
+        match address {
+            Some(address) => families.push(address.is_ipv4()),
+            None => errors.push(
+                path.index(index).invalid(range, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"),
+            ),
+        }
+    }
+    let is_pair = families.len() == ranges.len() && families.first() != families.get(1);
+    if ranges.len() > 1 && (ranges.len() > 2 || !is_pair) {
+        errors.push(path.invalid(ranges.to_vec(), "may specify no more than one CIDR for each IP family"));
     }
 }
 
@@ -231,3 +294,6 @@ fn roles_cell(node: &Value) -> String {
     roles.dedup();
     if roles.is_empty() { "<none>".to_owned() } else { roles.join(",") }
 }
+
+#[cfg(test)]
+mod tests;

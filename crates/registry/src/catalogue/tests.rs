@@ -240,7 +240,7 @@ fn nodes_default_their_allocatable_and_keep_their_identity() {
         &node,
         json!({"spec": {"taints": [taint, taint]}}),
         &[
-            "metadata.taints[1]: Duplicate value: {\"effect\":\"NoSchedule\",\"key\":\"a\"}: taints must be unique by key and effect pair",
+            "metadata.taints[1]: Duplicate value: {\"Key\":\"a\",\"Value\":\"\",\"Effect\":\"NoSchedule\",\"TimeAdded\":null}: taints must be unique by key and effect pair",
         ],
     );
     check_create(&node, json!({"spec": {"taints": [{"key": "a"}]}}), &["metadata.taints[0].effect: Required value"]);

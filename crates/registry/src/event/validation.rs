@@ -5,25 +5,25 @@ use api::field::{FieldErrors, Path};
 use api::names;
 use serde_json::Value;
 
-use crate::errors::{extend_invalid, require_unchanged};
+use crate::errors::{extend_invalid, require_unchanged_as};
 use crate::fields::{get, number, text};
 
 const MAX_CHARACTERS: usize = 128;
 const MAX_NOTE_CHARACTERS: usize = 1024;
 
-/// What `events.k8s.io/v1` lets nobody change.
-const IMMUTABLE: [&str; 11] = [
-    "involvedObject",
-    "reason",
-    "message",
-    "source",
-    "firstTimestamp",
-    "lastTimestamp",
-    "count",
-    "type",
-    "eventTime",
-    "action",
-    "related",
+/// What `events.k8s.io/v1` lets nobody change, and the types as errors show them.
+const IMMUTABLE: [(&str, &str); 11] = [
+    ("involvedObject", "ObjectReference"),
+    ("reason", "s"),
+    ("message", "s"),
+    ("source", "EventSource"),
+    ("firstTimestamp", "*s"),
+    ("lastTimestamp", "*s"),
+    ("count", "i"),
+    ("type", "s"),
+    ("eventTime", "*s"),
+    ("action", "s"),
+    ("related", "*ObjectReference"),
 ];
 
 /// A create or update through `v1`.
@@ -61,11 +61,11 @@ pub(super) fn update(new: &Value, old: &Value) -> FieldErrors {
     if get(new, "series") != get(old, "series") {
         validate_series(&mut errors, new);
     }
-    for name in IMMUTABLE {
-        require_unchanged(&mut errors, &Path::new(name), get(new, name), get(old, name));
+    for (name, ty) in IMMUTABLE {
+        require_unchanged_as(&mut errors, &Path::new(name), ty, get(new, name), get(old, name));
     }
     for (name, path) in [("reportingComponent", "reportingController"), ("reportingInstance", "reportingInstance")] {
-        require_unchanged(&mut errors, &Path::new(path), get(new, name), get(old, name));
+        require_unchanged_as(&mut errors, &Path::new(path), "s", get(new, name), get(old, name));
     }
     errors
 }

@@ -142,3 +142,24 @@ fn managed_fields_name_a_known_operation() {
         ]
     );
 }
+
+#[test]
+fn owners_are_shown_in_the_order_of_their_declaration() {
+    let owner = |name: &str| json!({"apiVersion": "v1", "kind": "K", "name": name, "uid": "u", "controller": true});
+    let shown = |name: &str| {
+        format!("{{\"apiVersion\":\"v1\",\"kind\":\"K\",\"name\":\"{name}\",\"uid\":\"u\",\"controller\":true}}")
+    };
+    assert_eq!(
+        create(json!({"ownerReferences": [owner("a"), owner("b")]})),
+        [format!(
+            "metadata.ownerReferences: Invalid value: [{},{}]: Only one reference can have Controller set to true. Found \"true\" in references for K/a and K/b",
+            shown("a"),
+            shown("b")
+        )]
+    );
+}
+
+#[test]
+fn finalizers_are_checked_on_updates_too() {
+    assert!(update(json!({"finalizers": ["a b/c"]}))[0].starts_with("metadata.finalizers: Invalid value: \"a b/c\": "));
+}

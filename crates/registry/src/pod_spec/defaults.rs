@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::fields::{child, child_map, default_number, default_text, default_to, drop_empty, drop_nulls};
 use crate::fields::{entries, flag, get, items_mut, map_of, number, text};
 use crate::pod_spec::image::is_latest;
+use crate::pod_spec::pod_resources;
 
 const FILE_MODE: i64 = 0o644;
 const TOKEN_SECONDS: i64 = 3600;
@@ -76,6 +77,9 @@ fn clean(spec: &mut Value) {
         items_mut(container, "envFrom").iter_mut().for_each(|source| drop_empty(source, &["prefix"]));
         canonical_resources(child(container, "resources"));
     });
+    if let Some(resources) = spec.get_mut("resources") {
+        canonical_resources(resources);
+    }
 }
 
 fn for_each_container(spec: &mut Value, mut change: impl FnMut(&mut Value)) {
@@ -97,6 +101,9 @@ fn default_pod_only(spec: &mut Value) {
                 }
             }
         }
+    }
+    if get(spec, "resources").is_some() {
+        pod_resources::default(spec);
     }
     default_to(spec, "enableServiceLinks", true);
 }
@@ -222,6 +229,7 @@ fn default_volume(volume: &mut Value) {
     if let Some(path) = volume.get_mut("hostPath") {
         default_to(path, "type", "");
     }
+    default_remote(volume);
     if let Some(image) = volume.get_mut("image") {
         let policy = if is_latest(text(image, "reference")) { "Always" } else { "IfNotPresent" };
         default_text(image, "pullPolicy", policy);
@@ -230,6 +238,38 @@ fn default_volume(volume: &mut Value) {
         drop_empty(directory, &["medium"]);
         if let Some(limit) = directory.get_mut("sizeLimit") {
             canonical_quantity(limit, Finest::Nano);
+        }
+    }
+}
+
+/// Texts that are given to volumes from elsewhere.
+const REMOTE_TEXTS: &[(&str, &str, &str)] = &[
+    ("iscsi", "iscsiInterface", "default"),
+    ("rbd", "pool", "rbd"),
+    ("rbd", "user", "admin"),
+    ("rbd", "keyring", "/etc/ceph/keyring"),
+    ("scaleIO", "storageMode", "ThinProvisioned"),
+    ("scaleIO", "fsType", "xfs"),
+];
+
+fn default_remote(volume: &mut Value) {
+    for (kind, field, value) in REMOTE_TEXTS {
+        if let Some(source) = volume.get_mut(kind) {
+            default_text(source, field, value);
+        }
+    }
+    if let Some(disk) = volume.get_mut("azureDisk") {
+        for (field, value) in [("cachingMode", "ReadWrite"), ("fsType", "ext4"), ("kind", "Shared")] {
+            default_to(disk, field, value);
+        }
+        default_to(disk, "readOnly", false);
+    }
+    if let Some(claim) = volume.pointer_mut("/ephemeral/volumeClaimTemplate/spec") {
+        default_to(claim, "volumeMode", "Filesystem");
+        for list in ["requests", "limits"] {
+            if let Some(list) = claim.pointer_mut(&format!("/resources/{list}")) {
+                canonical_list(list);
+            }
         }
     }
 }

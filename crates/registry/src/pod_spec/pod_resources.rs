@@ -4,12 +4,44 @@ use std::collections::{BTreeMap, HashSet};
 
 use api::field::{FieldErrors, Path};
 use api::names;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::errors::{extend_invalid, invalid_as};
-use crate::fields::{at, entries, get, items, text};
+use crate::fields::{at, child, child_map, entries, get, items, text};
 use crate::pod_spec::resources;
 use crate::quantity::Quantity;
+
+/// `defaultHugePagePodLimits` and `defaultPodRequests`: what a pod does not say is taken from its containers, then from
+/// its limits.
+pub(crate) fn default(spec: &mut Value) {
+    let has = |spec: &Value, list: &str| at(spec, &["resources", list]).is_some_and(|list| *list != json!({}));
+    if has(spec, "limits") || has(spec, "requests") {
+        let pages = aggregate(spec, "limits").into_iter().filter(|(name, _)| name.starts_with("hugepages-"));
+        let unsaid = pages.filter(|(name, _)| at(spec, &["resources", "requests", name]).is_none());
+        let given: Vec<_> = unsaid.map(|(name, total)| (name.to_owned(), Value::from(total.to_string()))).collect();
+        fill(spec, "limits", given);
+    }
+    if !has(spec, "limits") {
+        return;
+    }
+    let of_containers = aggregate(spec, "requests").into_iter().filter(|(name, _)| matches!(*name, "cpu" | "memory"));
+    let mut given: Vec<_> =
+        of_containers.map(|(name, total)| (name.to_owned(), Value::from(total.to_string()))).collect();
+    let limits = at(spec, &["resources"]).into_iter().flat_map(|resources| entries(resources, "limits"));
+    let served = limits.filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory") || name.starts_with("hugepages-"));
+    given.extend(served.map(|(name, limit)| (name.clone(), limit.clone())));
+    fill(spec, "requests", given);
+}
+
+/// Adds what is not there yet.
+fn fill(spec: &mut Value, list: &str, given: Vec<(String, Value)>) {
+    if !given.is_empty() {
+        let list = child_map(child(spec, "resources"), list);
+        for (name, quantity) in given {
+            list.entry(name).or_insert(quantity);
+        }
+    }
+}
 
 /// `validatePodResources`.
 pub(crate) fn validate(errors: &mut FieldErrors, path: &Path, spec: &Value) {
@@ -98,7 +130,7 @@ fn raise<'a>(totals: &mut Totals<'a>, others: &Totals<'a>) {
 /// `validateOverhead`: the rules of a container's limits.
 pub(crate) fn validate_overhead(errors: &mut FieldErrors, path: &Path, spec: &Value) {
     if let Some(overhead) = get(spec, "overhead") {
-        let limits = serde_json::json!({"limits": overhead});
+        let limits = json!({"limits": overhead});
         resources::validate(errors, path, &limits, &[]);
     }
 }

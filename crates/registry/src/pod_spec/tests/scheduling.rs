@@ -201,6 +201,21 @@ fn resources_of_a_pod_cover_those_of_its_containers() {
 }
 
 #[test]
+fn a_pod_asks_for_what_its_containers_ask_for_or_for_its_limits() {
+    let requests = json!({"requests": {"cpu": "250m"}});
+    let spec = json!({
+        "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}},
+        "containers": [
+            {"name": "a", "image": "i", "resources": requests}, {"name": "b", "image": "i", "resources": requests},
+        ],
+    });
+    let pod = crate::fixtures::with(crate::fixtures::pod(), &json!({ "spec": spec }));
+    let pod = crate::fixtures::created(&crate::pod::PodStrategy, pod);
+    let expected = json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}});
+    assert_eq!(pod["spec"]["resources"], expected);
+}
+
+#[test]
 fn overhead_is_a_list_of_resources() {
     check(
         json!({"overhead": {"x": "1"}}),

@@ -28,7 +28,7 @@ fn sources_have_what_they_need() {
         (json!({"cinder": {"secretRef": {}}}), vec![".cinder.volumeID", ".cinder.secretRef.name"]),
         (json!({"flexVolume": {}}), vec![".flexVolume.driver"]),
         (json!({"azureFile": {}}), vec![".azureFile.secretName", ".azureFile.shareName"]),
-        (json!({"azureDisk": {}}), vec![".azureDisk.diskName", ".azureDisk.diskURI"]),
+        (json!({"azureDisk": {"diskURI": "https://d"}}), vec![".azureDisk.diskName"]),
         (json!({"vsphereVolume": {}}), vec![".vsphereVolume.volumePath"]),
         (json!({"photonPersistentDisk": {}}), vec![".photonPersistentDisk.pdID"]),
         (json!({"portworxVolume": {}}), vec![".portworxVolume.volumeID"]),
@@ -234,4 +234,26 @@ fn a_file_reference_needs_an_empty_directory() {
     check(pod("e"), &[]);
     check(pod("h"), &[&format!("{path}: Invalid value: \"h\": referenced volume must be of type emptyDir")]);
     check(pod("x"), &[&format!("{path}: Not found: \"x\"")]);
+}
+
+#[test]
+fn remote_sources_have_defaults() {
+    let volumes = json!([
+        {"name": "a", "iscsi": {"targetPortal": "p", "iqn": "i", "lun": 0}},
+        {"name": "b", "rbd": {"monitors": ["m"], "image": "i", "user": "u"}},
+        {"name": "c", "azureDisk": {"diskName": "d", "diskURI": "u", "fsType": ""}},
+        {"name": "d", "scaleIO": {"gateway": "g"}},
+        {"name": "e", "ephemeral": {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "1024Mi"}}}}}},
+    ]);
+    let pod = crate::fixtures::with(crate::fixtures::pod(), &json!({"spec": {"volumes": volumes}}));
+    let pod = crate::fixtures::created(&crate::pod::PodStrategy, pod);
+    let volumes = &pod["spec"]["volumes"];
+    assert_eq!(volumes[0]["iscsi"]["iscsiInterface"], "default");
+    let rbd = json!({"monitors": ["m"], "image": "i", "user": "u", "pool": "rbd", "keyring": "/etc/ceph/keyring"});
+    assert_eq!(volumes[1]["rbd"], rbd);
+    let disk = json!({"diskName": "d", "diskURI": "u", "fsType": "", "cachingMode": "ReadWrite", "kind": "Shared", "readOnly": false});
+    assert_eq!(volumes[2]["azureDisk"], disk);
+    assert_eq!(volumes[3]["scaleIO"], json!({"gateway": "g", "storageMode": "ThinProvisioned", "fsType": "xfs"}));
+    let claim = json!({"resources": {"requests": {"storage": "1Gi"}}, "volumeMode": "Filesystem"});
+    assert_eq!(volumes[4]["ephemeral"]["volumeClaimTemplate"]["spec"], claim);
 }
