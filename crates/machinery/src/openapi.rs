@@ -7,7 +7,7 @@
 //! Upstream: `k8s.io/kube-openapi`, `pkg/handler3` and `pkg/builder3`.
 //! Differs: no security definitions, no deprecated watch paths; operations name the parameters that clients look for.
 
-mod defaults;
+mod facts;
 mod paths;
 mod schemas;
 #[cfg(test)]

@@ -110,8 +110,8 @@ impl Documents {
 struct Listed {
     descriptor: &'static Descriptor,
     verbs: &'static [&'static str],
-    /// Whether objects of it are stored, or only answered.
-    stored: bool,
+    /// The kind that its objects are stored as; none when they are only answered.
+    stored: Option<&'static api::Kind>,
 }
 
 /// A group with its versions, in the catalogue's order.
@@ -122,8 +122,13 @@ struct Group {
 
 fn groups(catalogue: &Catalogue) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let stored = catalogue.iter().map(|strategy| (strategy.descriptor(), strategy.verbs(), true));
-    let reviews = catalogue.reviews().map(|review| (review.descriptor(), review::VERBS, false));
+    let stored = catalogue.iter().map(|strategy| {
+        let descriptor = strategy.descriptor();
+        let storage = strategy.view().and_then(|view| catalogue.find(&view.stored));
+        let kind = storage.map_or(&descriptor.kind, |served| &served.strategy.descriptor().kind);
+        (descriptor, strategy.verbs(), Some(kind))
+    });
+    let reviews = catalogue.reviews().map(|review| (review.descriptor(), review::VERBS, None));
     for (descriptor, verbs, stored) in stored.chain(reviews) {
         let (name, version) = (&descriptor.kind.group, &descriptor.kind.version);
         let listed = Listed { descriptor, verbs, stored };
@@ -173,7 +178,8 @@ impl Group {
 
     fn aggregated(&self) -> Value {
         let version = |(version, resources): &(String, Vec<Listed>)| {
-            let resources: Vec<Value> = resources.iter().map(aggregated_resource).collect();
+            let mut resources: Vec<Value> = resources.iter().map(aggregated_resource).collect();
+            resources.sort_by(|a, b| a["resource"].as_str().cmp(&b["resource"].as_str()));
             json!({"version": version, "resources": resources, "freshness": "Current"})
         };
         let versions: Vec<Value> = self.versions.iter().map(version).collect();
@@ -187,7 +193,8 @@ fn by_path(groups: &[Group]) -> HashMap<String, Bytes> {
     for group in groups {
         let base = if group.name.is_empty() { "/api".to_owned() } else { format!("/apis/{}", group.name) };
         for (version, resources) in &group.versions {
-            let resources: Vec<Value> = resources.iter().flat_map(legacy_resources).collect();
+            let mut resources: Vec<Value> = resources.iter().flat_map(legacy_resources).collect();
+            resources.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
             let list = json!({
                 "kind": "APIResourceList",
                 "apiVersion": "v1",
@@ -216,7 +223,6 @@ fn root<'a>(paths: impl Iterator<Item = &'a String>) -> Bytes {
 fn legacy_resources(listed: &Listed) -> Vec<Value> {
     let descriptor = listed.descriptor;
     let kind = &descriptor.kind;
-    let hashed = format!("{}/{}/{}", kind.group, kind.version, kind.kind);
     let mut resource = json!({
         "name": descriptor.plural,
         "singularName": descriptor.singular,
@@ -224,7 +230,8 @@ fn legacy_resources(listed: &Listed) -> Vec<Value> {
         "kind": kind.kind,
         "verbs": listed.verbs,
     });
-    if listed.stored {
+    if let Some(stored) = listed.stored {
+        let hashed = format!("{}/{}/{}", stored.group, stored.version, stored.kind);
         resource["storageVersionHash"] = STANDARD.encode(&Sha256::digest(hashed)[..8]).into();
     }
     add_names(&mut resource, descriptor);

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use api::Kind;
 
-use super::defaults::Defaults;
+use super::facts::Facts;
 use super::{Resource, group_version_kind};
 use crate::schema::{self, Field, ListType, MergeKey};
 
@@ -13,14 +13,14 @@ const PREFIX: &str = "#/components/schemas/";
 /// Every definition, with the `x-kubernetes-*` extensions, in the shape that upstream serves.
 pub(super) fn definitions() -> Map<String, Value> {
     let mut definitions = schema::definitions();
-    let defaults = Defaults::new();
+    let facts = Facts::new();
     for (name, definition) in &mut definitions {
         match name.rsplit('.').next() {
             Some("Quantity") => set_one_of(definition, None, ["string", "number"]),
             Some("IntOrString") => set_one_of(definition, Some("int-or-string"), ["integer", "string"]),
             _ => {
                 extend(name, definition);
-                defaults.add(name, definition);
+                facts.add(name, definition);
             }
         }
     }
@@ -87,6 +87,9 @@ fn extend(name: &str, definition: &mut Value) {
     if st.atomic {
         definition["x-kubernetes-map-type"] = "atomic".into();
     }
+    if let Some(unions) = unions(name) {
+        definition["x-kubernetes-unions"] = unions;
+    }
     if st.field("kind").is_some() && st.field("apiVersion").is_some() {
         forget_required_metadata(definition);
     }
@@ -116,6 +119,20 @@ fn wrap_reference(property: &mut Value) {
     {
         map.insert("allOf".to_owned(), json!([{"$ref": reference}]));
     }
+}
+
+/// `x-kubernetes-unions`: which field's value says which other field is set.
+fn unions(name: &str) -> Option<Value> {
+    let of = |field: &str, value: &str| json!({"fields-to-discriminateBy": {field: value}});
+    let mut union = match name {
+        "io.k8s.api.core.v1.AppArmorProfile" | "io.k8s.api.core.v1.SeccompProfile" => {
+            of("localhostProfile", "LocalhostProfile")
+        }
+        "io.k8s.api.core.v1.PodSchedulingGroup" => return Some(json!([of("podGroupName", "PodGroupName")])),
+        _ => return None,
+    };
+    union["discriminator"] = "type".into();
+    Some(json!([union]))
 }
 
 fn mark(property: &mut Value, field: &Field) {

@@ -123,3 +123,71 @@ async fn shutdown_ends_watches_cleanly_and_idle_connections_at_once() {
     }
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }
+
+#[tokio::test]
+async fn writes_beyond_the_bound_are_told_to_come_back_and_reads_go_on() {
+    let fixture = Fixture::start().await;
+    let address = fixture.serving.local_addr();
+    let head = format!(
+        "POST {CONFIG_MAPS} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\ncontent-length: 5\r\n\r\n"
+    );
+    // Each is in flight until its body comes, which never does.
+    let mut slow = Vec::new();
+    for _ in 0..crate::http::limits::MAX_WRITES {
+        let mut stream = client::tls(address, &fixture.ca_pem, b"http/1.1").await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    let mut client = fixture.client(true).await;
+    let refused = async {
+        loop {
+            let answer = client.post(CONFIG_MAPS, &config_map("x")).await;
+            if answer.code == 429 {
+                break answer;
+            }
+        }
+    };
+    let refused = tokio::time::timeout(client::PATIENCE, refused).await.expect("the last of them is in flight");
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.message(), "Too many requests, please try again later.");
+    assert_eq!(client.get(CONFIG_MAPS).await.code, 200);
+    drop(slow);
+    let served = async { while client.post(CONFIG_MAPS, &config_map("y")).await.code == 429 {} };
+    tokio::time::timeout(client::PATIENCE, served).await.expect("the places are free again");
+}
+
+#[tokio::test]
+async fn broken_bodies_are_told_so_in_upstreams_words() {
+    let fixture = Fixture::start().await;
+    let mut client = fixture.client(true).await;
+    let unrecognized = "the object provided is unrecognized (must be of type ConfigMap): ";
+    let cases = [
+        (
+            "application/json",
+            "garbage",
+            "couldn't get version/kind; json parse error: invalid character 'g' looking for \
+          beginning of value (67617262616765)",
+        ),
+        (
+            "application/json",
+            "{\"kind\":",
+            "couldn't get version/kind; json parse error: unexpected end of JSON input \
+          ({\"kind\":)",
+        ),
+        (
+            "application/vnd.kubernetes.protobuf",
+            "garbage",
+            "provided data does not appear to be a protobuf message, \
+          expected prefix [107 56 115 0] (67617262616765)",
+        ),
+    ];
+    for (media_type, body, why) in cases {
+        let request = client.request(Method::POST, CONFIG_MAPS).header(CONTENT_TYPE, media_type);
+        let answer = client.send(request, body).await;
+        assert_eq!((answer.code, answer.message()), (400, format!("{unrecognized}{why}")));
+    }
+    let request = client.request(Method::POST, CONFIG_MAPS).header(CONTENT_TYPE, "application/yaml");
+    let answer = client.send(request, "kind: ConfigMap\nmetadata: [\n").await;
+    let begins = format!("{unrecognized}error converting YAML to JSON: yaml: line ");
+    assert!(answer.code == 400 && answer.message().starts_with(&begins), "{}", answer.message());
+}
