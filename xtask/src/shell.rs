@@ -2,7 +2,7 @@
 //! the whole command line, so that a person can run it again.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -62,14 +62,39 @@ pub(crate) fn status(command: &mut Command) -> anyhow::Result<ExitStatus> {
     command.status().with_context(|| format!("starting `{}`", line(command)))
 }
 
-/// Runs a program without input and captures its output. Files take the output, not pipes: a grandchild that keeps a
-/// pipe open would otherwise hold this up.
+/// The command line so that a shell reads it back.
+pub(crate) fn quoted(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"))).collect::<Vec<_>>().join(" ")
+}
+
+/// Runs a program without input and captures its output.
 ///
 /// # Errors
 /// When it cannot be started or its output cannot be kept.
 pub(crate) fn capture(command: &mut Command, limit: Duration) -> anyhow::Result<Outcome> {
+    capture_from(command, Stdio::null(), limit)
+}
+
+/// Runs a program that reads this input and captures its output.
+///
+/// # Errors
+/// When it cannot be started or its input or output cannot be kept.
+pub(crate) fn capture_with_input(command: &mut Command, input: &[u8], limit: Duration) -> anyhow::Result<Outcome> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(input)?;
+    file.rewind()?;
+    capture_from(command, Stdio::from(file), limit)
+}
+
+/// Runs a program and captures its output. Files take the output, not pipes: a grandchild that keeps a
+/// pipe open would otherwise hold this up.
+///
+/// # Errors
+/// When it cannot be started or its output cannot be kept.
+fn capture_from(command: &mut Command, stdin: Stdio, limit: Duration) -> anyhow::Result<Outcome> {
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
-    command.stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
+    command.stdin(stdin).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
     let mut child = command.spawn().with_context(|| format!("starting `{}`", line(command)))?;
     let status = wait(&mut child, limit)?;
     if status.is_none() {

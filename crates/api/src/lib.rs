@@ -14,6 +14,7 @@ pub mod quantity;
 pub mod request;
 pub mod resource;
 pub mod selector;
+pub mod session;
 pub mod status;
 pub mod time;
 pub mod user;

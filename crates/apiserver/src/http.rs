@@ -25,6 +25,7 @@ mod resource;
 mod review;
 mod service;
 mod stream;
+mod streaming;
 mod target;
 #[cfg(test)]
 mod tests;

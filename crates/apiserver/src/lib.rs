@@ -12,6 +12,6 @@ mod tokens;
 mod verbs;
 mod watch;
 
-pub use connector::{Connector, LogStream};
+pub use connector::{Connected, Connector, Duplex, LogStream, Ports, Session};
 pub use server::{Advice, ApiServer, Config};
 pub use watch::Watch;

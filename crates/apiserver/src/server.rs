@@ -1,6 +1,7 @@
 //! The server as a value: catalogue, store, clock and the wake-ups of open watches.
 
 mod pages;
+pub(crate) mod sessions;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -176,10 +177,7 @@ impl ApiServer {
     pub async fn logs(&self, namespace: &str, pod: &str, options: LogOptions) -> Result<LogStream, Status> {
         let request = Request::new(Verb::Get, api::resource::PODS, Some(namespace), Some(pod));
         verbs::read::get(self, &self.target(&request)?, &request)?;
-        let connector = self.connector.get().ok_or_else(|| {
-            Status::failure(503, api::Reason::UNAVAILABLE, "no kubelet is connected to this API server")
-        })?;
-        connector.logs(namespace, pod, options).await
+        self.connector()?.logs(namespace, pod, options).await
     }
 
     /// Subscribes to the commits of a resource.

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use api::logs::LogOptions;
+use api::session::{Refused, SessionOptions};
 use api::{Reply, Request, Status};
-use apiserver::{ApiServer, Connector, LogStream};
+use apiserver::{ApiServer, Connected, Connector, Duplex, LogStream, Ports, Session};
 use client::{ByteStream, Door, Error, EventStream};
 use futures::future::{BoxFuture, FutureExt, ready};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -42,5 +43,47 @@ impl Connector for KubeletConnector {
     fn logs(&self, namespace: &str, pod: &str, options: LogOptions) -> BoxFuture<'static, Result<LogStream, Status>> {
         let log = self.0.logs(namespace, pod, &options);
         ready(log.map(|log| log.map_err(Status::internal).boxed())).boxed()
+    }
+
+    fn exec(
+        &self,
+        namespace: &str,
+        pod: &str,
+        options: SessionOptions,
+    ) -> BoxFuture<'static, Result<Session, Refused>> {
+        let (kubelet, namespace, pod) = (self.0.clone(), namespace.to_owned(), pod.to_owned());
+        async move { kubelet.exec(&namespace, &pod, options).await.map(session) }.boxed()
+    }
+
+    fn attach(
+        &self,
+        namespace: &str,
+        pod: &str,
+        options: SessionOptions,
+    ) -> BoxFuture<'static, Result<Session, Refused>> {
+        ready(self.0.attach(namespace, pod, &options).map(session)).boxed()
+    }
+
+    fn port_forward(&self, namespace: &str, pod: &str) -> BoxFuture<'static, Result<Arc<dyn Ports>, Refused>> {
+        let ports = self.0.port_forward(namespace, pod).map(|pod| Arc::new(PodPorts(pod)) as Arc<dyn Ports>);
+        ready(ports).boxed()
+    }
+}
+
+fn session(session: kubelet::runtime::Session) -> Session {
+    Session { stdin: session.stdin, resize: session.resize, events: session.events }
+}
+
+/// The ports of the pod that goes by this name in errors.
+struct PodPorts(String);
+
+impl Ports for PodPorts {
+    fn pod(&self) -> &str {
+        &self.0
+    }
+
+    fn connect(&self, port: u16) -> BoxFuture<'static, Connected> {
+        let pod = self.0.clone();
+        async move { Ok(Box::new(kubelet::connect(&pod, port).await?) as Box<dyn Duplex>) }.boxed()
     }
 }

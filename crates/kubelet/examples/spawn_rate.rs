@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clock::SystemClock;
 use kubelet::logs::Logs;
 use kubelet::runtime::process::{ProcessConfig, ProcessRuntime};
-use kubelet::runtime::{ContainerId, ContainerSpec, Runtime};
+use kubelet::runtime::{ContainerId, ContainerSpec, Runtime, Stdin};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
@@ -80,6 +80,8 @@ async fn supervised(count: u32) -> Duration {
                     env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
                     cwd: root.clone(),
                     log_path: Logs::path(&root, "bench", "true", number),
+                    stdin: Stdin::None,
+                    tty: false,
                 };
                 let runtime = Arc::clone(&runtime);
                 tokio::spawn(async move { runtime.start(spec).await.expect("started") });

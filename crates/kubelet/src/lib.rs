@@ -14,5 +14,5 @@ mod shell;
 pub mod supervisor;
 mod unsupported;
 
-pub use shell::{Containers, Kubelet, KubeletConfig};
+pub use shell::{Containers, Kubelet, KubeletConfig, connect};
 pub use unsupported::unsupported;

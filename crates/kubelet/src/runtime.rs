@@ -4,6 +4,7 @@
 //! periods and statuses are the kubelet's. Whatever implements this passes the suite in `tests/contract`.
 
 pub mod process;
+pub mod session;
 pub(crate) mod wire;
 
 use std::fmt;
@@ -12,8 +13,11 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use api::session::Streams;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+
+pub use session::Session;
 
 /// Names one run of one container; never used twice.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +51,39 @@ pub struct ContainerSpec {
     pub cwd: PathBuf,
     /// Where the output goes, in the format of [`crate::logs`]; made on the first byte.
     pub log_path: PathBuf,
+    /// Whether there is standard input.
+    pub stdin: Stdin,
+    /// Whether it has a terminal for all three streams.
+    pub tty: bool,
+}
+
+/// A container's standard input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stdin {
+    /// There is none: it ends at once.
+    #[default]
+    None,
+    /// It is there for whoever attaches, one after the other.
+    Open,
+    /// It is there for the first that attaches, and ends with it.
+    Once,
+}
+
+/// A process to run in a container beside its main one, with everything resolved.
+#[derive(Clone, Debug)]
+pub struct ExecSpec {
+    /// The container's run.
+    pub container: ContainerId,
+    /// Absolute path of the program.
+    pub program: PathBuf,
+    /// The arguments, the first being the name the program is called by.
+    pub argv: Vec<String>,
+    /// The whole environment; nothing is inherited.
+    pub env: Vec<(String, String)>,
+    /// The working directory.
+    pub cwd: PathBuf,
+    /// The streams that the client wants.
+    pub streams: Streams,
 }
 
 /// A container that runs.
@@ -111,12 +148,22 @@ pub type ExitReceiver = mpsc::Receiver<Exited>;
 /// - A successful `start` is followed by exactly one [`Exited`]; a failed one by none.
 /// - When `Exited` is delivered, no process of that container is left and its log is complete.
 /// - After `shutdown` returns, no process of any container is left.
+/// - A session ends with exactly one [`SessionEvent::Ended`](api::session::SessionEvent), after all output. A client
+///   that goes away ends the input and closes the output of what was executed for it, and no more: that goes on until
+///   its container ends, as upstream's does.
+/// - Neither a slow client nor one that is gone holds up the container or its log.
 pub trait Runtime: Send + Sync + 'static {
     /// The name in front of container ids, such as `process` in `process://ID`.
     fn name(&self) -> &'static str;
 
     /// Starts a container and answers once it runs.
     fn start(&self, spec: ContainerSpec) -> RuntimeFuture<'_, Result<Started, StartError>>;
+
+    /// Runs a process in a container that runs, beside its main one.
+    fn exec(&self, spec: ExecSpec) -> RuntimeFuture<'_, Result<Session, StartError>>;
+
+    /// Joins the streams of a container's main process, from now on; `None` when it does not run.
+    fn attach(&self, id: &ContainerId, streams: Streams) -> Option<Session>;
 
     /// Sends a signal to all processes of the container's group; a container that has ended is passed over.
     fn kill(&self, id: &ContainerId, signal: i32);

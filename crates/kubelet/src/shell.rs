@@ -6,6 +6,7 @@
 mod node;
 mod pod_logs;
 mod prepare;
+mod sessions;
 mod worker;
 
 use std::collections::HashSet;
@@ -30,6 +31,7 @@ use crate::image::ImageRule;
 use crate::logs::{LogStream, Logs};
 use crate::plan::NodeFacts;
 use crate::runtime::{ContainerId, ExitReceiver, Exited, Runtime};
+pub use sessions::connect;
 use worker::PodEntry;
 
 /// Directory of the pods' working directories, under the state directory.

@@ -13,17 +13,15 @@ mod containers;
 mod inherited;
 mod link;
 mod signals;
+mod spawn;
 
-use std::ffi::OsString;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command as Process, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::unistd::{Pid, setsid};
+use nix::unistd::setsid;
 
 use crate::runtime::wire::{Command, Report, StartCommand};
 use containers::Containers;
@@ -100,10 +98,10 @@ fn handle(command: Command, link: &mut Link, containers: &mut Containers) {
     match command {
         Command::Kill { token, signal } => containers.kill(token, signal),
         Command::Start(start) => {
-            let token = start.token;
-            let report = match link.take_output().ok_or(Errno::EBADF).and_then(|output| spawn(start, output)) {
+            let (token, within) = (start.token, start.within);
+            let report = match begin(start, link, containers) {
                 Ok(pid) => {
-                    containers.add(token, pid);
+                    containers.add(token, pid, within);
                     Report::Started { token, pid: pid.as_raw().cast_unsigned() }
                 }
                 Err(errno) => Report::StartFailed { token, errno: errno as i32 },
@@ -113,27 +111,11 @@ fn handle(command: Command, link: &mut Link, containers: &mut Containers) {
     }
 }
 
-/// Spawns one main process as leader of its own group.
-///
-/// Everything used here keeps std on `posix_spawn`; `pre_exec`, `uid`, or a bare program name would make it fork.
-fn spawn(start: StartCommand, [stdout, stderr]: [OwnedFd; 2]) -> Result<Pid, Errno> {
-    children::tag_next_spawn(start.token);
-    let mut arguments = start.argv.into_iter();
-    let name = arguments.next().unwrap_or_else(|| OsString::from(&start.program));
-    let mut process = Process::new(&start.program);
-    process
-        .arg0(name)
-        .args(arguments)
-        .env_clear()
-        .envs(start.env)
-        .current_dir(start.cwd)
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(stdout)
-        .stderr(stderr);
-    // The handle is dropped: it neither waits nor kills, and all reaping happens in one place.
-    match process.spawn() {
-        Ok(child) => Ok(Pid::from_raw(child.id().cast_signed())),
-        Err(error) => Err(Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EINVAL as i32))),
+/// Spawns what a command says, unless the container that it would run in has ended.
+fn begin(start: StartCommand, link: &mut Link, containers: &Containers) -> Result<nix::unistd::Pid, Errno> {
+    let descriptors = link.take_descriptors(start.stdio.descriptors()).ok_or(Errno::EBADF)?;
+    match start.within {
+        Some(container) if !containers.is_running(container) => Err(Errno::ESRCH),
+        _ => spawn::spawn(start, descriptors),
     }
 }

@@ -68,8 +68,6 @@ fn of_container(container: &Container, init: bool) -> Vec<&'static str> {
         (container.readiness_probe.is_some(), "readinessProbe"),
         (container.startup_probe.is_some(), "startupProbe"),
         (container.lifecycle.is_some(), "lifecycle"),
-        (container.stdin == Some(true), "stdin"),
-        (container.tty == Some(true), "tty"),
         (container.restart_policy_rules.as_ref().is_some_and(|rules| !rules.is_empty()), "restartPolicyRules"),
         (
             container.termination_message_path.as_deref().is_some_and(|path| path != "/dev/termination-log"),
@@ -90,7 +88,7 @@ mod tests {
         let spec: PodSpec = serde_json::from_value(json!({
             "volumes": [{"name": "data", "emptyDir": {}}],
             "securityContext": {},
-            "initContainers": [{"name": "i", "tty": true}],
+            "initContainers": [{"name": "i", "lifecycle": {}}],
             "containers": [
                 {"name": "a", "command": ["true"], "resources": {"requests": {"cpu": "1"}}},
                 {"name": "b", "resources": {"limits": {"cpu": "1"}}, "volumeMounts": [{"name": "data", "mountPath": "/d"}]},
@@ -99,7 +97,7 @@ mod tests {
         .unwrap();
         let expected = [
             "spec.volumes",
-            "spec.initContainers[0].tty",
+            "spec.initContainers[0].lifecycle",
             "spec.containers[1].volumeMounts",
             "spec.containers[1].resources.limits",
         ];

@@ -35,7 +35,17 @@ static DESCRIPTOR: Descriptor = Descriptor {
     short_names: &["po"],
     categories: &["all"],
     namespaced: true,
-    subresources: &["binding", "ephemeralcontainers", "eviction", "log", "resize", "status"],
+    subresources: &[
+        "attach",
+        "binding",
+        "ephemeralcontainers",
+        "eviction",
+        "exec",
+        "log",
+        "portforward",
+        "resize",
+        "status",
+    ],
 };
 
 /// The strategy of Pods.

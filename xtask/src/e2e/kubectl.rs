@@ -2,12 +2,14 @@
 //! around them, for the oldest and the newest kubectl. Each version gets a fresh server and a fresh HOME, since kubectl
 //! caches what a server serves by host and port.
 
+mod exec;
 mod jobs;
 mod manifests;
 mod mistakes;
 mod objects;
 mod reading;
 mod streams;
+mod transfer;
 mod writing;
 
 use std::fs;
@@ -49,6 +51,8 @@ fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> any
     session.run(&mistakes::steps(), report)?;
     session.run(&mistakes::missing_command(), report)?;
     streams::run(&session, report)?;
+    exec::run(&mut session, report)?;
+    transfer::run(&mut session, report)?;
     manifests::run(&session, report)?;
     session.file("kept.kubeconfig", &fs::read_to_string(server.kubeconfig())?)?;
     server.stop()?;

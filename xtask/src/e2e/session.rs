@@ -121,6 +121,14 @@ impl Session {
         shell::capture(&mut self.command(line), COMMAND_LIMIT)
     }
 
+    /// Runs a command line that reads this input, and captures what it did.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(super) fn outcome_with_input(&self, line: &str, input: &[u8]) -> anyhow::Result<Outcome> {
+        shell::capture_with_input(&mut self.command(line), input, COMMAND_LIMIT)
+    }
+
     /// Starts a command line and leaves it running, for commands that watch.
     ///
     /// # Errors
@@ -134,7 +142,8 @@ impl Session {
         Ok(Running { child, path })
     }
 
-    fn command(&self, line: &str) -> Command {
+    /// A command line that was not started.
+    pub(super) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.args(words(line).iter().map(|word| self.fill(word))).current_dir(self.folder.path());
         // With CI set, kubectl-job keeps its server inside the command; here that is chosen by each step.

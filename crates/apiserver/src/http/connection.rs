@@ -13,6 +13,7 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::task::JoinSet;
@@ -26,7 +27,8 @@ use super::limits::{
     MAX_STREAMS, PING_INTERVAL, STALL_TIMEOUT,
 };
 use super::service::{Connection, Service};
-use stall::Stalling;
+use super::streaming::Takeover;
+pub(super) use stall::Stalling;
 
 /// How long to wait after the system had no file descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -108,13 +110,17 @@ async fn serve(
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let builder = if http2 { &protocols.http2 } else { &protocols.http1 };
     let unwelcome = Arc::new(Notify::new());
+    let taken_over: Arc<Mutex<Option<Takeover>>> = Arc::default();
     let closing = service.closing();
     let handler = {
-        let unwelcome = unwelcome.clone();
+        let (unwelcome, taken_over) = (unwelcome.clone(), taken_over.clone());
         service_fn(move |request| {
-            let (service, unwelcome) = (service.clone(), unwelcome.clone());
+            let (service, unwelcome, taken_over) = (service.clone(), unwelcome.clone(), taken_over.clone());
             async move {
-                let (response, connection) = service.handle(request).await;
+                let (mut response, connection) = service.handle(request).await;
+                if let Some(takeover) = response.extensions_mut().remove() {
+                    *taken_over.lock() = Some(takeover);
+                }
                 if connection == Connection::Close {
                     unwelcome.notify_one();
                 }
@@ -136,7 +142,12 @@ async fn serve(
         }
     };
     if let Err(error) = result {
-        tracing::debug!(error = &*error, "connection ended");
+        return tracing::debug!(error = &*error, "connection ended");
+    }
+    // The connection keeps its task and its place for as long as it lives, whatever it speaks.
+    let rest = taken_over.lock().as_ref().and_then(Takeover::take);
+    if let Some(rest) = rest {
+        rest.await;
     }
 }
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use api::{Reason, Status, User};
-use http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
+use http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN, UPGRADE};
 use http::uri::Authority;
 use http::{HeaderValue, Uri};
 
@@ -36,7 +36,7 @@ impl Guard {
     pub(super) fn check_origin(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Status> {
         let forbidden = |why: &str| Err(Status::failure(403, Reason::FORBIDDEN, format!("forbidden: {why}")));
         let sec_fetch_site = headers.get_all("sec-fetch-site").iter().any(|site| site != "none");
-        if headers.contains_key(ORIGIN) || sec_fetch_site {
+        if self.names_a_page(headers) || sec_fetch_site {
             return forbidden("requests from web pages are not served");
         }
         let mut sent = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
@@ -48,6 +48,19 @@ impl Guard {
             return forbidden("the Host of the request is not an address of this server");
         }
         Ok(())
+    }
+
+    /// Whether `Origin` says that a web page asks.
+    ///
+    /// WebSocket clients that are no browsers may name the server itself (Python's do). No page has that origin, as
+    /// none is served here; and a page's request would bring `Sec-Fetch-Site` too, and could not bring the token.
+    fn names_a_page(&self, headers: &HeaderMap) -> bool {
+        let socket = headers.get(UPGRADE).is_some_and(|wanted| wanted.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        let own = |origin: &[u8]| {
+            let host = origin.strip_prefix(b"https://").unwrap_or_default();
+            self.hosts.iter().any(|known| host.eq_ignore_ascii_case(known.as_bytes()))
+        };
+        !headers.get_all(ORIGIN).iter().all(|origin| socket && own(origin.as_bytes()))
     }
 
     /// Finds out whose token a request carries. The health and version paths need none.
@@ -114,6 +127,12 @@ mod tests {
         assert!(!ok(&[("host", "127.0.0.1:6443"), ("origin", "null")]));
         assert!(!ok(&[("host", "127.0.0.1:6443"), ("sec-fetch-site", "cross-site")]));
         assert!(!ok(&[("host", "127.0.0.1:6443"), ("sec-fetch-site", "same-origin")]));
+        let socket = ("upgrade", "websocket");
+        assert!(ok(&[("host", "127.0.0.1:6443"), ("origin", "https://127.0.0.1:6443"), socket]));
+        assert!(!ok(&[("host", "127.0.0.1:6443"), ("origin", "http://127.0.0.1:6443"), socket]));
+        assert!(!ok(&[("host", "127.0.0.1:6443"), ("origin", "https://evil.example"), socket]));
+        let same_site = ("sec-fetch-site", "same-origin");
+        assert!(!ok(&[("host", "127.0.0.1:6443"), ("origin", "https://127.0.0.1:6443"), socket, same_site]));
         let authority = Uri::from_static("https://evil.example:6443/api");
         assert!(guard().check_origin(&authority, &headers(&[("host", "127.0.0.1:6443")])).is_err());
         let authority = Uri::from_static("https://127.0.0.1:6443/api");

@@ -33,6 +33,9 @@ pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a client may leave sent bytes unread before its connection is cut.
 pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the client of an exec, an attach or a port-forward may leave sent bytes unread: people stop terminals
+/// (`streamingConnectionIdleTimeout` of the kubelet).
+pub(super) const SESSION_STALL_TIMEOUT: Duration = Duration::from_secs(4 * 60 * 60);
 /// Streams of one HTTP/2 connection, at once (upstream's answer to CVE-2023-44487).
 pub(super) const MAX_STREAMS: u32 = 100;
 /// The largest head of a request, in bytes.

@@ -1,7 +1,7 @@
 //! Resource requests: from path, query and body to an [`api::Request`], and from its reply to bytes.
 //!
-//! No kind is named here but the one subresource that is a stream, `log`. What a verb does is decided behind the door;
-//! this part only knows which requests upstream routes at all.
+//! No kind is named here but the subresources that are streams: `log`, and those of [`streaming`]. What a verb does is
+//! decided behind the door; this part only knows which requests upstream routes at all.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use super::reply::{self, JSON, LOG, YAML};
 use super::service::Service;
 use super::stream::{Lines, WatchLines};
 use super::target::ResourcePath;
-use super::{body, review, yaml};
+use super::{body, review, streaming, yaml};
 
 type HttpResponse = http::Response<Payload>;
 
@@ -55,6 +55,10 @@ pub(super) async fn respond(
     }
     let routed = route(service, path, query, parts)?;
     match (routed.verb, path.subresource) {
+        (Verb::Get | Verb::Create, Some(_)) if streaming::serves(&path) => {
+            streaming::respond(service, &path, query, parts).await
+        }
+        (_, Some(_)) if streaming::serves(&path) => Err(Status::method_not_allowed()),
         (Verb::Watch, _) => watch(service, &routed).await,
         (Verb::Get, Some("log")) => logs(service, &routed).await,
         _ => call(service, &routed, incoming).await,

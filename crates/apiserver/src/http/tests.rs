@@ -1,6 +1,6 @@
 //! The shell against a real [`ApiServer`], over real TLS sockets.
 
-mod client;
+pub(super) mod client;
 mod conformance;
 mod identity;
 mod limits;
@@ -22,18 +22,18 @@ use client::Client;
 
 pub(super) const TOKEN: &str = "the-token";
 const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
-const PODS: &str = "/api/v1/namespaces/default/pods";
+pub(super) const PODS: &str = "/api/v1/namespaces/default/pods";
 const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
 
 /// A server with one namespace, `default`, and a client of it.
-struct Fixture {
-    serving: Serving,
-    ca_pem: String,
-    api: Arc<ApiServer>,
+pub(super) struct Fixture {
+    pub(super) serving: Serving,
+    pub(super) ca_pem: String,
+    pub(super) api: Arc<ApiServer>,
 }
 
 impl Fixture {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let api = ApiServer::new(crate::Config {
             catalogue: Catalogue::default(),
             clock: Arc::new(SystemClock),
@@ -52,7 +52,7 @@ impl Fixture {
         fixture
     }
 
-    async fn client(&self, http2: bool) -> Client {
+    pub(super) async fn client(&self, http2: bool) -> Client {
         Client::connect(self.serving.local_addr(), &self.ca_pem, http2).await
     }
 }
@@ -61,7 +61,7 @@ fn config_map(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "b"}})
 }
 
-fn pod(name: &str) -> Value {
+pub(super) fn pod(name: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clock::SystemClock;
 use kubelet::logs::Logs;
 use kubelet::runtime::process::{ProcessConfig, ProcessRuntime};
-use kubelet::runtime::{ContainerId, ContainerSpec, Runtime};
+use kubelet::runtime::{ContainerId, ContainerSpec, Runtime, Stdin};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -25,6 +25,8 @@ async fn main() -> ExitCode {
             env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
             cwd: directory.into(),
             log_path: Logs::path(directory.as_ref(), "stand-in", "c", number),
+            stdin: Stdin::None,
+            tty: false,
         };
         runtime.start(spec).await.expect("the shell starts");
     }

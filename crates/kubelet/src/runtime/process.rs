@@ -5,20 +5,24 @@
 //! however it went, the supervisor sees the end of that socket and kills every pod process. A supervisor that dies by
 //! itself takes its containers with it, each of which is reported as killed, and is replaced.
 
+mod beside;
 mod link;
 mod output;
+mod stdio;
 mod strays;
 mod supervision;
+mod taps;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use api::session::Streams;
 use clock::SharedClock;
 use dashmap::DashMap;
 use parking_lot::Mutex;
@@ -27,15 +31,18 @@ use tracing::warn;
 
 use crate::logs::Logs;
 use crate::runtime::{
-    ContainerId, ContainerSpec, ExitReceiver, ExitStatus, Exited, Runtime, RuntimeFuture, StartError, Started, wire,
+    ContainerId, ContainerSpec, ExecSpec, ExitReceiver, ExitStatus, Exited, Runtime, RuntimeFuture, Session,
+    StartError, Started, Stdin, session, wire,
 };
 use output::Output;
+use stdio::Far;
 use supervision::Launcher;
+use taps::Taps;
 
 /// The variable that marks every process of a container, for people and for sweeping up after a dead supervisor.
 pub const CONTAINER_VARIABLE: &str = "KUBECTL_JOB_CONTAINER";
 
-/// Starts that the supervisor has not answered yet. With two descriptors each they stay below the 253 of one message.
+/// Starts that the supervisor has not answered yet. With three descriptors each they stay below the 253 of one message.
 const STARTS_IN_FLIGHT_MAX: usize = 64;
 /// Ends that the kubelet has not taken yet; a full channel holds back the tasks that report, and drops nothing.
 const EXITS_WAITING_MAX: usize = 1024;
@@ -78,7 +85,7 @@ struct Shared {
     clock: SharedClock,
     logs: Arc<Logs>,
     next_token: AtomicU64,
-    tokens: DashMap<ContainerId, u64>,
+    containers: DashMap<ContainerId, Container>,
     live: Mutex<HashMap<u64, Live>>,
     outbox: Mutex<Outbox>,
     outbox_filled: Notify,
@@ -91,12 +98,28 @@ struct Shared {
     supervisor: Mutex<Option<Child>>,
 }
 
-/// A container between its start command and its end.
+/// A container that was not reported as ended.
+struct Container {
+    token: u64,
+    taps: Arc<Taps>,
+}
+
+/// A process between its start command and its end: a container's main process, or one beside it.
 struct Live {
-    id: ContainerId,
+    container: ContainerId,
+    is_main: bool,
     program: String,
-    started: Option<oneshot::Sender<Result<Started, StartError>>>,
-    exited: oneshot::Sender<(ExitStatus, jiff::Timestamp)>,
+    started: Option<Answer>,
+    exited: End,
+}
+
+type Answer = oneshot::Sender<Result<Started, StartError>>;
+type End = oneshot::Sender<(ExitStatus, jiff::Timestamp)>;
+
+/// What comes of a start command: whether the process runs, and how it ended.
+struct Fate {
+    started: oneshot::Receiver<Result<Started, StartError>>,
+    ended: oneshot::Receiver<(ExitStatus, jiff::Timestamp)>,
 }
 
 /// Commands that were not sent yet. Bounded by the starts in flight and by a few kills per container.
@@ -140,7 +163,7 @@ impl Shared {
             clock,
             logs,
             next_token: AtomicU64::new(1),
-            tokens: DashMap::new(),
+            containers: DashMap::new(),
             live: Mutex::default(),
             outbox: Mutex::default(),
             outbox_filled: Notify::new(),
@@ -156,33 +179,59 @@ impl Shared {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Queues a start; the answer comes over the returned channel.
-    fn queue_start(
+    /// Queues the start of a container.
+    fn queue_container(
         self: &Arc<Self>,
         spec: ContainerSpec,
     ) -> Result<oneshot::Receiver<Result<Started, StartError>>, StartError> {
-        let (output, writers) = Output::open(self.logs.writer(spec.log_path))
-            .map_err(|error| StartError::Runtime(format!("make pipes: {error}")))?;
+        let (near, far) = open_streams(spec.stdin != Stdin::None, spec.tty)?;
+        let taps = Arc::new(Taps::new(near.stdin, spec.stdin, near.terminal));
+        let output = Output::new(near.stdout, near.stderr, self.logs.writer(spec.log_path), Arc::clone(&taps));
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
-        let (started, answer) = oneshot::channel();
-        let (exited, end) = oneshot::channel();
-        let program = spec.argv.first().cloned().unwrap_or_default();
-        self.tokens.insert(spec.id.clone(), token);
-        let live = Live { id: spec.id.clone(), program, started: Some(started), exited };
+        self.containers.insert(spec.id.clone(), Container { token, taps });
+        let process = Process { program: &spec.program, argv: &spec.argv, env: &spec.env, cwd: &spec.cwd };
+        let fate = self.queue(token, None, &spec.id, &process, far);
+        tokio::spawn(Arc::clone(self).follow(spec.id, output, fate.ended));
+        Ok(fate.started)
+    }
+
+    /// Queues the start of a process.
+    fn queue(&self, token: u64, within: Option<u64>, container: &ContainerId, process: &Process<'_>, far: Far) -> Fate {
+        let (answer, started) = oneshot::channel();
+        let (exited, ended) = oneshot::channel();
+        let program = process.argv.first().cloned().unwrap_or_default();
+        let live =
+            Live { container: container.clone(), is_main: within.is_none(), program, started: Some(answer), exited };
+        let mark = (CONTAINER_VARIABLE, &*container.0);
+        let env: Vec<(&str, &str)> =
+            process.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([mark]).collect();
+        let (program, cwd, argv) = (process.program, process.cwd, process.argv);
+        let start = wire::Start { token, within, stdio: far.stdio, program, cwd, argv, env: &env };
         {
-            let mark = (CONTAINER_VARIABLE, &*spec.id.0);
-            let env: Vec<(&str, &str)> =
-                spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([mark]).collect();
             // Known before the command leaves, so that no answer finds a stranger; under one lock with the command, so
             // that a start which is given up with a dead supervisor never reaches the next one.
             let mut outbox = self.outbox.lock();
             self.live.lock().insert(token, live);
-            wire::encode_start(&mut outbox.bytes, token, &spec.program, &spec.cwd, &spec.argv, env.into_iter());
-            outbox.descriptors.extend(writers);
+            wire::encode_start(&mut outbox.bytes, &start);
+            outbox.descriptors.extend(far.descriptors);
         }
         self.outbox_filled.notify_one();
-        tokio::spawn(Arc::clone(self).follow(spec.id, output, end));
-        Ok(answer)
+        Fate { started, ended }
+    }
+
+    /// Queues the start of a process beside a container's main one, whose token this is.
+    async fn exec(&self, spec: ExecSpec) -> Result<Session, StartError> {
+        let permit = self.starts.acquire().await.map_err(|_| supervisor_is_gone())?;
+        let within = self.containers.get(&spec.container).map(|container| container.token).ok_or_else(not_running)?;
+        let (near, far) = open_streams(spec.streams.stdin, spec.streams.tty)?;
+        let token = self.next_token.fetch_add(1, Ordering::Relaxed);
+        let process = Process { program: &spec.program, argv: &spec.argv, env: &spec.env, cwd: &spec.cwd };
+        let fate = self.queue(token, Some(within), &spec.container, &process, far);
+        permit.forget();
+        fate.started.await.unwrap_or_else(|_| Err(supervisor_is_gone()))?;
+        let (session, peer) = session::pair(spec.streams.stdin);
+        tokio::spawn(beside::run(near, peer, spec.streams, fate.ended));
+        Ok(session)
     }
 
     /// Owns one container's output and reports its end once: after the processes are gone and the log is complete.
@@ -207,7 +256,7 @@ impl Shared {
         output.finish(self.clock.now());
         // No sender is left when the start failed: then there is no end to report.
         let Ok((status, finished_at)) = result else { return };
-        self.tokens.remove(&id);
+        self.containers.remove(&id);
         self.ended.notify_one();
         let _ = self.exits.send(Exited { id, status, finished_at }).await;
     }
@@ -224,8 +273,12 @@ impl Shared {
             wire::Report::StartFailed { token, errno } => {
                 let Some(live) = self.live.lock().remove(&token) else { return };
                 self.starts.add_permits(1);
-                self.tokens.remove(&live.id);
-                let error = StartError::Exec(exec_error(&live.program, errno));
+                self.forget(&live);
+                let error = match errno {
+                    // Said of a container that ended before the process beside it started.
+                    NO_SUCH_PROCESS if !live.is_main => not_running(),
+                    errno => StartError::Exec(exec_error(&live.program, errno)),
+                };
                 live.started.map(|started| started.send(Err(error)));
             }
             wire::Report::Exited { token, code, signal } => {
@@ -233,6 +286,13 @@ impl Shared {
                 let status = if signal == 0 { ExitStatus::Code(code) } else { ExitStatus::Signal(signal) };
                 let _ = live.exited.send((status, self.clock.now()));
             }
+        }
+    }
+
+    /// Forgets a container that did not start.
+    fn forget(&self, live: &Live) {
+        if live.is_main {
+            self.containers.remove(&live.container);
         }
     }
 
@@ -247,20 +307,41 @@ impl Shared {
             self.starts.close();
         } else {
             warn!(containers = live.len(), "the pod supervisor died; its containers are killed and it is replaced");
-            strays::kill(&live.iter().map(|live| &*live.id.0).collect());
+            strays::kill(&live.iter().map(|live| &*live.container.0).collect());
         }
         let now = self.clock.now();
         for container in live {
             match container.started {
                 Some(started) => {
                     self.starts.add_permits(1);
-                    self.tokens.remove(&container.id);
+                    if container.is_main {
+                        self.containers.remove(&container.container);
+                    }
                     drop(started.send(Err(supervisor_is_gone())));
                 }
                 None => drop(container.exited.send((ExitStatus::Signal(9), now))),
             }
         }
     }
+}
+
+/// What to run.
+struct Process<'a> {
+    program: &'a Path,
+    argv: &'a [String],
+    env: &'a [(String, String)],
+    cwd: &'a Path,
+}
+
+/// ESRCH.
+const NO_SUCH_PROCESS: i32 = nix::errno::Errno::ESRCH as i32;
+
+fn open_streams(stdin: bool, tty: bool) -> Result<(stdio::Near, Far), StartError> {
+    stdio::open(stdin, tty).map_err(|error| StartError::Runtime(format!("make pipes: {error}")))
+}
+
+fn not_running() -> StartError {
+    StartError::Exec("cannot exec in a stopped container".to_owned())
 }
 
 fn supervisor_is_gone() -> StartError {
@@ -288,21 +369,30 @@ impl Runtime for ProcessRuntime {
     fn start(&self, spec: ContainerSpec) -> RuntimeFuture<'_, Result<Started, StartError>> {
         Box::pin(async move {
             let permit = self.shared.starts.acquire().await.map_err(|_| supervisor_is_gone())?;
-            let answer = self.shared.queue_start(spec)?;
+            let answer = self.shared.queue_container(spec)?;
             // Given back when the answer comes, whether or not this caller still waits for it.
             permit.forget();
             answer.await.unwrap_or_else(|_| Err(supervisor_is_gone()))
         })
     }
 
+    fn exec(&self, spec: ExecSpec) -> RuntimeFuture<'_, Result<Session, StartError>> {
+        Box::pin(self.shared.exec(spec))
+    }
+
+    fn attach(&self, id: &ContainerId, streams: Streams) -> Option<Session> {
+        let taps = self.shared.containers.get(id).map(|container| Arc::clone(&container.taps))?;
+        taps.attach(streams)
+    }
+
     fn kill(&self, id: &ContainerId, signal: i32) {
-        let Some(token) = self.shared.tokens.get(id).map(|token| *token) else { return };
+        let Some(token) = self.shared.containers.get(id).map(|container| container.token) else { return };
         wire::encode_kill(&mut self.shared.outbox.lock().bytes, token, signal);
         self.shared.outbox_filled.notify_one();
     }
 
     fn running(&self) -> usize {
-        self.shared.tokens.len()
+        self.shared.containers.len()
     }
 
     fn shutdown(&self) -> RuntimeFuture<'_, ()> {

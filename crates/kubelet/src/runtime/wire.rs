@@ -1,7 +1,7 @@
 //! What server and supervisor say to each other: length-prefixed frames, little-endian, over two socket pairs.
 //!
-//! Pure. Both sides are the same binary, so there is no version. Standard output and error of a `Start` travel beside
-//! its frame as two file descriptors, attached at or before its first byte, so frames and descriptors pair up in order.
+//! Pure. Both sides are the same binary, so there is no version. The standard streams of a `Start` travel beside its
+//! frame as file descriptors, attached at or before its first byte, so frames and descriptors pair up in order.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -19,7 +19,7 @@ const EXITED: u8 = 3;
 /// Server to supervisor.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Spawn; the next two descriptors are its standard output and error.
+    /// Spawn; the next descriptors are its standard streams.
     Start(StartCommand),
     /// Signal the container's process group.
     Kill { token: u64, signal: i32 },
@@ -30,10 +30,46 @@ pub(crate) enum Command {
 pub(crate) struct StartCommand {
     /// The server's number for this run; never used twice.
     pub(crate) token: u64,
+    /// The container that it runs in beside the main process; none for a main process.
+    pub(crate) within: Option<u64>,
+    pub(crate) stdio: Stdio,
     pub(crate) program: PathBuf,
     pub(crate) cwd: PathBuf,
     pub(crate) argv: Vec<OsString>,
     pub(crate) env: Vec<(OsString, OsString)>,
+}
+
+/// Where a process's standard streams come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stdio {
+    /// No input; one descriptor for standard output, one for error.
+    Output,
+    /// One descriptor for each of the three.
+    All,
+    /// One descriptor of a terminal for all three; the process leads a session that the terminal controls.
+    Terminal,
+}
+
+impl Stdio {
+    /// How many descriptors come with the command.
+    pub(crate) fn descriptors(self) -> usize {
+        match self {
+            Self::Output => 2,
+            Self::All => 3,
+            Self::Terminal => 1,
+        }
+    }
+}
+
+/// A start frame's content, borrowed so that nothing is copied twice.
+pub(crate) struct Start<'a> {
+    pub(crate) token: u64,
+    pub(crate) within: Option<u64>,
+    pub(crate) stdio: Stdio,
+    pub(crate) program: &'a Path,
+    pub(crate) cwd: &'a Path,
+    pub(crate) argv: &'a [String],
+    pub(crate) env: &'a [(&'a str, &'a str)],
 }
 
 /// Supervisor to server.
@@ -64,26 +100,22 @@ pub(crate) enum WireError {
     Malformed,
 }
 
-/// Appends a start frame, from borrowed parts so that nothing is copied twice.
-pub(crate) fn encode_start<'a>(
-    out: &mut Vec<u8>,
-    token: u64,
-    program: &Path,
-    cwd: &Path,
-    argv: &[String],
-    env: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
-) {
+/// Appends a start frame.
+pub(crate) fn encode_start(out: &mut Vec<u8>, start: &Start<'_>) {
     frame(out, |out| {
         out.push(START);
-        out.extend_from_slice(&token.to_le_bytes());
-        put_bytes(out, program.as_os_str().as_bytes());
-        put_bytes(out, cwd.as_os_str().as_bytes());
-        put_u32(out, argv.len());
-        for argument in argv {
+        out.extend_from_slice(&start.token.to_le_bytes());
+        // No container has the token zero.
+        out.extend_from_slice(&start.within.unwrap_or_default().to_le_bytes());
+        out.push(start.stdio as u8);
+        put_bytes(out, start.program.as_os_str().as_bytes());
+        put_bytes(out, start.cwd.as_os_str().as_bytes());
+        put_u32(out, start.argv.len());
+        for argument in start.argv {
             put_bytes(out, argument.as_bytes());
         }
-        put_u32(out, env.len());
-        for (name, value) in env {
+        put_u32(out, start.env.len());
+        for (name, value) in start.env {
             put_bytes(out, name.as_bytes());
             put_bytes(out, value.as_bytes());
         }
@@ -165,12 +197,14 @@ fn decode_command(frame: &[u8]) -> Option<Command> {
     let mut input = Input(frame);
     match input.u8()? {
         START => {
-            let token = input.u64()?;
+            let (token, within) = (input.u64()?, input.u64()?);
+            let within = (within != 0).then_some(within);
+            let stdio = input.stdio()?;
             let program = PathBuf::from(input.text()?);
             let cwd = PathBuf::from(input.text()?);
             let argv = (0..input.u32()?).map(|_| input.text()).collect::<Option<Vec<_>>>()?;
             let env = (0..input.u32()?).map(|_| Some((input.text()?, input.text()?))).collect::<Option<Vec<_>>>()?;
-            Some(Command::Start(StartCommand { token, program, cwd, argv, env }))
+            Some(Command::Start(StartCommand { token, within, stdio, program, cwd, argv, env }))
         }
         KILL => Some(Command::Kill { token: input.u64()?, signal: input.i32()? }),
         _ => None,
@@ -220,6 +254,11 @@ impl Input<'_> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    fn stdio(&mut self) -> Option<Stdio> {
+        let kinds = [Stdio::Output, Stdio::All, Stdio::Terminal];
+        kinds.get(usize::from(self.u8()?)).copied()
+    }
+
     fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
@@ -249,7 +288,9 @@ mod tests {
         let mut bytes = Vec::new();
         let env = [("A", "1"), ("EMPTY", "")];
         let argv = ["true".to_owned(), "ä".to_owned()];
-        encode_start(&mut bytes, 7, Path::new("/bin/true"), Path::new("/"), &argv, env.into_iter());
+        let (program, cwd) = (Path::new("/bin/true"), Path::new("/"));
+        let start = Start { token: 7, within: Some(5), stdio: Stdio::Terminal, program, cwd, argv: &argv, env: &env };
+        encode_start(&mut bytes, &start);
         encode_kill(&mut bytes, 7, 15);
         for split in 0..bytes.len() {
             let mut frames = FrameBuffer::default();
@@ -262,6 +303,8 @@ mod tests {
             }
             let start = StartCommand {
                 token: 7,
+                within: Some(5),
+                stdio: Stdio::Terminal,
                 program: "/bin/true".into(),
                 cwd: "/".into(),
                 argv: vec!["true".into(), "ä".into()],

@@ -11,10 +11,10 @@ use super::worker::PodEntry;
 use crate::environment::{self, HOST_VARIABLES, Host, References, Sources};
 use crate::image::{Entry, entry, find_program};
 use crate::logs::Logs;
-use crate::runtime::{ContainerId, ContainerSpec};
+use crate::runtime::{ContainerId, ContainerSpec, Stdin};
 
 /// What a container's PATH is when neither its spec nor the host says.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Why there is nothing to run.
 pub(super) enum Refusal {
@@ -48,14 +48,33 @@ pub(super) async fn prepare(
         Entry::Words(argv) => argv,
         Entry::Unmapped(message) => return Err(Refusal::Image(message)),
     };
-    let env = with_host_variables(shared, given);
+    let mut env = with_host_variables(shared, given);
+    let tty = container.tty == Some(true);
+    if tty {
+        let (name, value) = terminal_variable();
+        env.entry(name).or_insert(value);
+    }
     let cwd = directory(shared, pod, container)?;
     let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
     let name = argv.first().map(String::as_str).unwrap_or_default();
     let program = find_program(name, path, &cwd).map_err(Refusal::Program)?;
     let (_, run) = super::container_of(&id).ok_or_else(|| Refusal::Runtime("bad container id".to_owned()))?;
     let log_path = Logs::path(&shared.log_root(), pod.uid.as_str(), &facts.name, run);
-    Ok(ContainerSpec { id, program, argv, env: env.into_iter().collect(), cwd, log_path })
+    let env = env.into_iter().collect();
+    Ok(ContainerSpec { id, program, argv, env, cwd, log_path, stdin: stdin(container), tty })
+}
+
+fn stdin(container: &Container) -> Stdin {
+    match (container.stdin, container.stdin_once) {
+        (Some(true), Some(true)) => Stdin::Once,
+        (Some(true), _) => Stdin::Open,
+        _ => Stdin::None,
+    }
+}
+
+/// What a program with a terminal is told of it, unless its spec says so.
+pub(super) fn terminal_variable() -> (String, String) {
+    ("TERM".to_owned(), "xterm".to_owned())
 }
 
 fn spec_of(pod: &PodEntry, index: usize) -> Option<&Container> {

@@ -3,6 +3,7 @@
 //! Statuses that people do not wait for are held back for [`STATUS_DELAY`], so that a container which ends at once costs
 //! one write, not two. The terminal status is written at once, and before the object is deleted.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use api::k8s::api::core::v1::Pod;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tracing::debug;
 
+use super::sessions::Surroundings;
 use super::{Shared, container_of, forget, prepare};
 use crate::plan::{self, Memory, Plan, PodEvent, PodFacts};
 use crate::runtime::{ContainerId, Exited, StartError};
@@ -35,6 +37,8 @@ pub(super) struct PodEntry {
     pub(super) meta: Meta,
     pub(super) facts: PodFacts,
     pub(super) memory: Mutex<Memory>,
+    /// Of the containers that run, by index.
+    pub(super) surroundings: Mutex<HashMap<usize, Surroundings>>,
     inbox: Mutex<Inbox>,
     told: Notify,
 }
@@ -65,6 +69,7 @@ impl PodEntry {
             meta,
             facts,
             memory: Mutex::new(memory),
+            surroundings: Mutex::default(),
             inbox: Mutex::new(Inbox { object: Some(Arc::clone(object)), ..Inbox::default() }),
             told: Notify::new(),
         })
@@ -160,6 +165,7 @@ fn take_in(shared: &Shared, entry: &PodEntry, rounds: &mut Rounds, now: Timestam
         let Some((name, run)) = container_of(&exited.id) else { continue };
         let index = entry.facts.containers.iter().position(|container| container.name == name);
         if let Some(index) = index.filter(|index| memory.containers[*index].restarts == run) {
+            entry.surroundings.lock().remove(&index);
             memory.exited(index, exited.status, exited.finished_at);
             changed = true;
         }
@@ -218,8 +224,10 @@ async fn start(shared: &Shared, entry: &PodEntry, index: usize, run: u32) {
     let pulled = format!("Container image {image:?} already present on machine and can be accessed by the pod");
     tell(shared, entry, &PodEvent::normal(index, "Pulled", pulled));
     tell(shared, entry, &PodEvent::normal(index, "Created", "Container created"));
+    let surroundings = Surroundings { id: id.clone(), env: spec.env.clone(), cwd: spec.cwd.clone() };
     match shared.runtime.start(spec).await {
         Ok(started) => {
+            entry.surroundings.lock().insert(index, surroundings);
             entry.memory.lock().started(index, id.0.to_string(), started.started_at);
             tell(shared, entry, &PodEvent::normal(index, "Started", "Container started"));
         }

@@ -19,10 +19,12 @@ const UNKILLABLE_PATIENCE: Duration = Duration::from_secs(5);
 /// The containers of this supervisor.
 #[derive(Default)]
 pub(super) struct Containers {
-    /// Main processes that are not reaped, by token.
+    /// Main processes, and those that run beside them, that are not reaped, by token.
     running: HashMap<u64, Pid>,
     /// The same by process id.
     mains: HashMap<Pid, u64>,
+    /// Of those that run beside a main process: the token of their container.
+    beside: HashMap<u64, u64>,
     /// Containers whose main process is reaped and of which something may be left.
     ending: Vec<Ending>,
     /// Adopted processes, until they are reaped.
@@ -49,8 +51,9 @@ enum Owner {
 }
 
 impl Containers {
-    pub(super) fn add(&mut self, token: u64, pid: Pid) {
+    pub(super) fn add(&mut self, token: u64, pid: Pid, within: Option<u64>) {
         self.running.insert(token, pid);
+        self.beside.extend(within.map(|container| (token, container)));
         self.mains.insert(pid, token);
         self.newest = self.newest.max(token);
     }
@@ -59,9 +62,14 @@ impl Containers {
         !self.ending.is_empty()
     }
 
-    /// Signals the group of a running container.
+    /// Whether a container's main process is there.
+    pub(super) fn is_running(&self, token: u64) -> bool {
+        self.running.contains_key(&token)
+    }
+
+    /// Signals the group of a running container, or of a process beside it.
     ///
-    /// The main process leads the group and is not reaped while it is in `running`, so the number cannot be another's.
+    /// The process leads the group and is not reaped while it is in `running`, so the number cannot be another's.
     pub(super) fn kill(&self, token: u64, signal: i32) {
         let Some(pid) = self.running.get(&token) else { return };
         // A signal that has no name (a real-time one) is passed over; a failure means that all are dead already.
@@ -78,15 +86,31 @@ impl Containers {
                 children::reap(pid);
                 continue;
             };
+            if self.beside.remove(&token).is_some() {
+                // What it leaves goes on in the container, as in a PID namespace.
+                children::reap(pid);
+                self.running.remove(&token);
+                report(Report::Exited { token, code, signal });
+                continue;
+            }
             // Before the reaping, while the dead leader still holds the group's number.
             let _ = killpg(pid, Signal::SIGKILL);
             children::reap(pid);
             self.running.remove(&token);
+            self.kill_beside(token);
             self.ending.push(Ending { token, group: pid, code, signal, since: Instant::now() });
         }
         if !self.ending.is_empty() || !self.orphans.is_empty() {
             self.sweep();
             self.report_ended(&mut report);
+        }
+    }
+
+    /// Kills what runs beside a main process that has ended.
+    fn kill_beside(&self, container: u64) {
+        let beside = self.beside.iter().filter(|(_, of)| **of == container);
+        for pid in beside.filter_map(|(token, _)| self.running.get(token)) {
+            let _ = killpg(*pid, Signal::SIGKILL);
         }
     }
 
@@ -123,7 +147,7 @@ impl Containers {
             Owner::Container(token) => Some(*token),
             Owner::UpTo(_) => None,
         });
-        let owners: HashSet<u64> = owners.collect();
+        let owners: HashSet<u64> = owners.chain(self.beside.values().copied()).collect();
         let mains = &self.mains;
         self.ending.retain(|ending| {
             let gone = !owners.contains(&ending.token) && group_is_empty(ending.group, mains);

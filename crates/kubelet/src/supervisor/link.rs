@@ -65,8 +65,8 @@ impl Link {
     }
 
     /// The descriptors that came with the oldest `Start` not yet handled.
-    pub(super) fn take_output(&mut self) -> Option<[OwnedFd; 2]> {
-        Some([self.descriptors.pop_front()?, self.descriptors.pop_front()?])
+    pub(super) fn take_descriptors(&mut self, count: usize) -> Option<Vec<OwnedFd>> {
+        (self.descriptors.len() >= count).then(|| self.descriptors.drain(..count).collect())
     }
 
     /// Waits for commands, a dead child, room for reports, or the time-out, and takes in what has come.

@@ -9,10 +9,11 @@ use api::logs::LogOptions;
 use clock::SystemClock;
 use fake_api::{FakeApi, wait_for};
 
+use api::session::Streams;
 use futures::StreamExt;
 use kubelet::logs::Logs;
 use kubelet::runtime::process::{ProcessConfig, ProcessRuntime};
-use kubelet::runtime::{ContainerId, ContainerSpec, Runtime, RuntimeFuture, StartError, Started};
+use kubelet::runtime::{ContainerId, ContainerSpec, ExecSpec, Runtime, RuntimeFuture, Session, StartError, Started};
 use kubelet::{Containers, Kubelet, KubeletConfig};
 use serde_json::{Value, json};
 
@@ -209,6 +210,14 @@ impl Runtime for Slow {
         self.inner.start(spec)
     }
 
+    fn exec(&self, spec: ExecSpec) -> RuntimeFuture<'_, Result<Session, StartError>> {
+        self.inner.exec(spec)
+    }
+
+    fn attach(&self, id: &ContainerId, streams: Streams) -> Option<Session> {
+        self.inner.attach(id, streams)
+    }
+
     fn kill(&self, id: &ContainerId, signal: i32) {
         self.kept.lock().unwrap().push((id.clone(), signal));
     }
@@ -293,7 +302,7 @@ async fn log_refusals_are_upstreams() {
 async fn events_tell_the_story() {
     let node = node();
     let mut spec = shell("Never", "true");
-    spec["containers"][0]["tty"] = true.into();
+    spec["containers"][0]["lifecycle"] = json!({});
     node.api.add_pod("told", spec);
     node.reaches("told", "Succeeded").await;
     let told = || -> Vec<(String, String)> {
@@ -303,7 +312,7 @@ async fn events_tell_the_story() {
     wait_for("four events", || told().len() >= 4).await;
     let pair = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
     for expected in [
-        pair("NotHonoured", "A local process cannot honour these fields: spec.containers[0].tty"),
+        pair("NotHonoured", "A local process cannot honour these fields: spec.containers[0].lifecycle"),
         pair("Pulled", "Container image \"busybox\" already present on machine and can be accessed by the pod"),
         pair("Created", "Container created"),
         pair("Started", "Container started"),

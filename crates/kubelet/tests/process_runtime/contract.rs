@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use kubelet::logs::{Logs, ReadOptions};
-use kubelet::runtime::{ContainerId, ContainerSpec, ExitReceiver, ExitStatus, Exited, Runtime};
+use kubelet::runtime::{ContainerId, ContainerSpec, ExitReceiver, ExitStatus, Exited, Runtime, Stdin};
 
 /// One runtime with its surroundings.
 pub(crate) struct Bench {
@@ -25,6 +25,8 @@ pub(crate) fn script(bench: &Bench, name: &str, text: &str) -> ContainerSpec {
         env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
         cwd: bench.directory.path().to_owned(),
         log_path: Logs::path(bench.directory.path(), name, "c", 0),
+        stdin: Stdin::None,
+        tty: false,
     }
 }
 

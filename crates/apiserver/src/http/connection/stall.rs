@@ -10,7 +10,7 @@ use tokio::time::Sleep;
 
 /// Passes everything through; a write that makes no progress for `patience` fails. The timer exists only while
 /// a write is waiting, so an ordinary connection never has one.
-pub(super) struct Stalling<S> {
+pub(in crate::http) struct Stalling<S> {
     inner: S,
     patience: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
@@ -19,6 +19,11 @@ pub(super) struct Stalling<S> {
 impl<S> Stalling<S> {
     pub(super) fn new(inner: S, patience: Duration) -> Self {
         Self { inner, patience, deadline: None }
+    }
+
+    /// Changes how long a write may wait, from the next one on.
+    pub(in crate::http) fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// Judges the outcome of a write.

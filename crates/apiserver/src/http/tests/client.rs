@@ -22,7 +22,7 @@ use tokio_rustls::client::TlsStream;
 use super::TOKEN;
 
 /// Nothing in these tests takes so long unless it is broken.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(in crate::http) const PATIENCE: Duration = Duration::from_secs(20);
 
 enum Sender {
     Http1(http1::SendRequest<Full<Bytes>>),
@@ -30,34 +30,34 @@ enum Sender {
 }
 
 /// One connection.
-pub(super) struct Client {
+pub(in crate::http) struct Client {
     sender: Sender,
     address: SocketAddr,
 }
 
 /// A response that was read whole.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(in crate::http) struct Answer {
     pub code: u16,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub(in crate::http) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(in crate::http) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(in crate::http) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// `message` of a `Status`.
-    pub(super) fn message(&self) -> String {
+    pub(in crate::http) fn message(&self) -> String {
         let value = self.json();
         assert_eq!(value["kind"], "Status", "{value}");
         assert_eq!(value["code"], self.code, "{value}");
@@ -66,7 +66,7 @@ impl Answer {
 }
 
 /// A TLS connection to the server.
-pub(super) async fn tls(address: SocketAddr, ca_pem: &str, protocol: &[u8]) -> TlsStream<TcpStream> {
+pub(in crate::http) async fn tls(address: SocketAddr, ca_pem: &str, protocol: &[u8]) -> TlsStream<TcpStream> {
     let base64: String = ca_pem.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = base64::engine::general_purpose::STANDARD.decode(base64).unwrap();
     let mut roots = rustls::RootCertStore::empty();
@@ -87,7 +87,7 @@ pub(super) async fn tls(address: SocketAddr, ca_pem: &str, protocol: &[u8]) -> T
 }
 
 impl Client {
-    pub(super) async fn connect(address: SocketAddr, ca_pem: &str, http2: bool) -> Self {
+    pub(in crate::http) async fn connect(address: SocketAddr, ca_pem: &str, http2: bool) -> Self {
         let protocol: &[u8] = if http2 { b"h2" } else { b"http/1.1" };
         let io = TokioIo::new(tls(address, ca_pem, protocol).await);
         let sender = if http2 {
@@ -103,12 +103,12 @@ impl Client {
     }
 
     /// A request with the token and the right host.
-    pub(super) fn request(&self, method: Method, path: &str) -> http::request::Builder {
+    pub(in crate::http) fn request(&self, method: Method, path: &str) -> http::request::Builder {
         self.bare(method, path).header(AUTHORIZATION, format!("Bearer {TOKEN}"))
     }
 
     /// A request without the token.
-    pub(super) fn bare(&self, method: Method, path: &str) -> http::request::Builder {
+    pub(in crate::http) fn bare(&self, method: Method, path: &str) -> http::request::Builder {
         match self.sender {
             Sender::Http1(_) => Request::builder().method(method).uri(path).header(HOST, self.address.to_string()),
             Sender::Http2(_) => Request::builder().method(method).uri(format!("https://{}{path}", self.address)),
@@ -116,7 +116,7 @@ impl Client {
     }
 
     /// Sends a request; the body of the response is still to be read.
-    pub(super) async fn open(
+    pub(in crate::http) async fn open(
         &mut self,
         request: http::request::Builder,
         body: impl Into<Bytes>,
@@ -138,26 +138,26 @@ impl Client {
     }
 
     /// Sends a request and reads the response.
-    pub(super) async fn send(&mut self, request: http::request::Builder, body: impl Into<Bytes>) -> Answer {
+    pub(in crate::http) async fn send(&mut self, request: http::request::Builder, body: impl Into<Bytes>) -> Answer {
         let (parts, body) = self.open(request, body).await.unwrap().into_parts();
         let body = timeout(PATIENCE, body.collect()).await.expect("the response ends").unwrap().to_bytes();
         Answer { code: parts.status.as_u16(), headers: parts.headers, body }
     }
 
-    pub(super) async fn get(&mut self, path: &str) -> Answer {
+    pub(in crate::http) async fn get(&mut self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path), "").await
     }
 
-    pub(super) async fn get_as(&mut self, path: &str, accept: &str) -> Answer {
+    pub(in crate::http) async fn get_as(&mut self, path: &str, accept: &str) -> Answer {
         self.send(self.request(Method::GET, path).header("accept", accept), "").await
     }
 
-    pub(super) async fn post(&mut self, path: &str, body: &Value) -> Answer {
+    pub(in crate::http) async fn post(&mut self, path: &str, body: &Value) -> Answer {
         let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/json");
         self.send(request, body.to_string()).await
     }
 
-    pub(super) async fn delete(&mut self, path: &str) -> Answer {
+    pub(in crate::http) async fn delete(&mut self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path), "").await
     }
 }

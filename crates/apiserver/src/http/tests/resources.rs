@@ -1,5 +1,7 @@
 //! Verbs over the wire: codes, bodies, headers.
 
+use api::session::{Refused, SessionOptions};
+
 use super::*;
 use http::Method;
 use http::header::CONTENT_TYPE;
@@ -119,6 +121,36 @@ impl crate::Connector for Parrot {
         let stream = futures::stream::once(async move { Ok(bytes::Bytes::from(text)) }).boxed();
         futures::future::ready(Ok(stream)).boxed()
     }
+
+    fn exec(
+        &self,
+        _: &str,
+        _: &str,
+        _: SessionOptions,
+    ) -> futures::future::BoxFuture<'static, Result<crate::Session, Refused>> {
+        Box::pin(std::future::ready(Err(only_logs())))
+    }
+
+    fn attach(
+        &self,
+        _: &str,
+        _: &str,
+        _: SessionOptions,
+    ) -> futures::future::BoxFuture<'static, Result<crate::Session, Refused>> {
+        Box::pin(std::future::ready(Err(only_logs())))
+    }
+
+    fn port_forward(
+        &self,
+        _: &str,
+        _: &str,
+    ) -> futures::future::BoxFuture<'static, Result<Arc<dyn crate::Ports>, Refused>> {
+        Box::pin(std::future::ready(Err(only_logs())))
+    }
+}
+
+fn only_logs() -> Refused {
+    Refused { code: 500, text: "this kubelet has logs only".to_owned() }
 }
 
 #[tokio::test]

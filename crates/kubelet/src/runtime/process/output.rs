@@ -1,18 +1,18 @@
-//! One container's standard output and error: two pipes, copied into its log.
+//! One container's standard output and error, copied into its log and to those who are attached.
 //!
 //! Bound: one chunk at a time. While a chunk is written the pipes wait, and with them a container that prints too fast.
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
+use api::session::Channel;
 use clock::Clock;
 use jiff::Timestamp;
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::Receiver;
 
+use super::taps::Taps;
 use crate::logs::{LogWriter, Source};
 
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -25,26 +25,28 @@ thread_local! {
     static CHUNK: RefCell<Vec<u8>> = RefCell::new(vec![0; CHUNK_BYTES]);
 }
 
-/// The read ends and the log they go to.
+/// The read ends and where they go to.
 pub(super) struct Output {
     stdout: Option<Receiver>,
     stderr: Option<Receiver>,
     log: LogWriter,
+    taps: Arc<Taps>,
 }
 
 impl Output {
-    /// Makes the pipes; answers with the write ends for the container.
-    pub(super) fn open(log: LogWriter) -> io::Result<(Self, [OwnedFd; 2])> {
-        let ((stdout, stdout_writer), (stderr, stderr_writer)) = (open_pipe()?, open_pipe()?);
-        Ok((Self { stdout: Some(stdout), stderr: Some(stderr), log }, [stdout_writer, stderr_writer]))
+    pub(super) fn new(stdout: Receiver, stderr: Option<Receiver>, log: LogWriter, taps: Arc<Taps>) -> Self {
+        Self { stdout: Some(stdout), stderr, log, taps }
     }
 
     /// Copies until both pipes have ended. May be dropped and called again at any point.
     pub(super) async fn copy(&mut self, clock: &dyn Clock) {
         while self.stdout.is_some() || self.stderr.is_some() {
-            tokio::select! {
-                () = readable(self.stdout.as_ref()) => take(&mut self.stdout, Source::Stdout, &mut self.log, clock),
-                () = readable(self.stderr.as_ref()) => take(&mut self.stderr, Source::Stderr, &mut self.log, clock),
+            let crowded = tokio::select! {
+                () = readable(self.stdout.as_ref()) => self.take(Source::Stdout, clock),
+                () = readable(self.stderr.as_ref()) => self.take(Source::Stderr, clock),
+            };
+            if crowded {
+                self.taps.breathe().await;
             }
         }
     }
@@ -54,17 +56,32 @@ impl Output {
         let _ = tokio::time::timeout(DRAIN_PATIENCE, self.copy(clock)).await;
     }
 
-    /// Ends the log.
+    /// Ends the log, and those who are attached.
     pub(super) fn finish(self, now: Timestamp) {
         self.log.finish(now);
+        self.taps.end();
     }
-}
 
-fn open_pipe() -> io::Result<(Receiver, OwnedFd)> {
-    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-    // Only this end: the container's must block.
-    fcntl_setfl(&reader, fcntl_getfl(&reader)? | OFlags::NONBLOCK)?;
-    Ok((Receiver::from_owned_fd_unchecked(reader)?, writer))
+    /// Copies one chunk; whether somebody who is attached is far behind.
+    fn take(&mut self, source: Source, clock: &dyn Clock) -> bool {
+        let (pipe, channel) = match source {
+            Source::Stdout => (&mut self.stdout, Channel::Stdout),
+            Source::Stderr => (&mut self.stderr, Channel::Stderr),
+        };
+        let Some(receiver) = pipe else { return false };
+        let (ended, crowded) = CHUNK.with_borrow_mut(|chunk| match receiver.try_read(chunk) {
+            Ok(0) => (true, false),
+            Ok(count) => {
+                self.log.append(source, &chunk[..count], clock.now());
+                (false, self.taps.tell(channel, &chunk[..count]))
+            }
+            Err(error) => (error.kind() != io::ErrorKind::WouldBlock, false),
+        });
+        if ended {
+            *pipe = None;
+        }
+        crowded
+    }
 }
 
 async fn readable(pipe: Option<&Receiver>) {
@@ -72,20 +89,5 @@ async fn readable(pipe: Option<&Receiver>) {
         // An error counts as ready: the read that follows meets it too, and ends the pipe.
         Some(pipe) => drop(pipe.readable().await),
         None => std::future::pending().await,
-    }
-}
-
-fn take(pipe: &mut Option<Receiver>, source: Source, log: &mut LogWriter, clock: &dyn Clock) {
-    let Some(receiver) = pipe else { return };
-    let ended = CHUNK.with_borrow_mut(|chunk| match receiver.try_read(chunk) {
-        Ok(0) => true,
-        Ok(count) => {
-            log.append(source, &chunk[..count], clock.now());
-            false
-        }
-        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-    });
-    if ended {
-        *pipe = None;
     }
 }

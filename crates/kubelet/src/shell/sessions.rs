@@ -1,0 +1,131 @@
+//! Exec, attach and port-forward: what a client wants, checked against what runs, and handed to the runtime.
+//!
+//! The refusals are those of upstream's `pkg/kubelet/server` and `kubelet_pods.go`; the texts of failures are those of
+//! its streaming server and of runc.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::ObjectKey;
+use api::session::{Refused, SessionOptions};
+use tokio::net::TcpStream;
+
+use super::worker::PodEntry;
+use super::{Kubelet, Shared, prepare};
+use crate::image::find_program;
+use crate::plan::State;
+use crate::runtime::{ContainerId, ExecSpec, Session, StartError};
+
+/// How long a local connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a further process in a container needs to know of it.
+#[derive(Clone, Debug)]
+pub(super) struct Surroundings {
+    /// The run that it belongs to.
+    pub(super) id: ContainerId,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) cwd: PathBuf,
+}
+
+impl Kubelet {
+    /// Runs a command in a container, which `options` must name, beside its main process.
+    ///
+    /// # Errors
+    /// When there is no such pod, or no such container that runs. A command that does not start is a session that has
+    /// failed.
+    pub async fn exec(&self, namespace: &str, name: &str, options: SessionOptions) -> Result<Session, Refused> {
+        let entry = find(&self.shared, namespace, name)?;
+        let container = options.container.as_deref().unwrap_or_default();
+        let not_found = || Refused { code: 500, text: format!("container not found ({container:?})") };
+        let surroundings = surroundings(&entry, container).ok_or_else(not_found)?;
+        Ok(match start(&self.shared, surroundings, options).await {
+            Ok(session) => session,
+            Err(text) => Session::failed(format!(
+                "error executing command in container: failed to exec in container: \
+                 exec failed: unable to start container process: {text}"
+            )),
+        })
+    }
+
+    /// Joins the streams of a container, which `options` must name, from now on.
+    ///
+    /// # Errors
+    /// When there is no such pod, or no such container that runs.
+    pub fn attach(&self, namespace: &str, name: &str, options: &SessionOptions) -> Result<Session, Refused> {
+        let entry = find(&self.shared, namespace, name)?;
+        let container = options.container.as_deref().unwrap_or_default();
+        let session = surroundings(&entry, container)
+            .and_then(|surroundings| self.shared.runtime.attach(&surroundings.id, options.streams));
+        let text = || format!("container {container} not found in pod {name}_{namespace}");
+        session.ok_or_else(|| Refused { code: 500, text: text() })
+    }
+
+    /// Checks that a pod runs here; answers with what names it in errors.
+    ///
+    /// # Errors
+    /// When there is no such pod, or nothing of it runs.
+    pub fn port_forward(&self, namespace: &str, name: &str) -> Result<String, Refused> {
+        let entry = find(&self.shared, namespace, name)?;
+        if entry.surroundings.lock().is_empty() {
+            return Err(Refused { code: 500, text: format!("pod not found (\"{name}_{namespace}\")") });
+        }
+        Ok(entry.uid.to_string())
+    }
+}
+
+/// Connects to a port of a pod.
+///
+/// Differs: pods share the host's network here, so a port of one is a port of all, and of the host.
+///
+/// # Errors
+/// The text of containerd when nobody listens there.
+pub async fn connect(pod: &str, port: u16) -> Result<TcpStream, String> {
+    let mut errors = Vec::new();
+    for (network, host) in [("tcp4", IpAddr::V4(Ipv4Addr::LOCALHOST)), ("tcp6", IpAddr::V6(Ipv6Addr::LOCALHOST))] {
+        let address = SocketAddr::new(host, port);
+        let why = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+            Ok(Ok(connection)) => {
+                // Interactive protocols go through here: a key must not wait for company.
+                let _ = connection.set_nodelay(true);
+                return Ok(connection);
+            }
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "i/o timeout".to_owned(),
+        };
+        errors.push(format!("dial {network} {address}: connect: {why}"));
+    }
+    let text = errors.join(" IPv6 ");
+    Err(format!("failed to connect to localhost:{port} inside namespace {pod:?}, IPv4: {text} "))
+}
+
+fn find(shared: &Shared, namespace: &str, name: &str) -> Result<Arc<PodEntry>, Refused> {
+    let uid = shared.names.get(&ObjectKey::namespaced(namespace, name)).map(|uid| uid.clone());
+    let entry = uid.and_then(|uid| shared.pods.get(&uid).map(|entry| Arc::clone(&entry)));
+    entry.ok_or_else(|| Refused { code: 404, text: "pod does not exist".to_owned() })
+}
+
+/// Those of a container that runs.
+fn surroundings(entry: &PodEntry, container: &str) -> Option<Surroundings> {
+    let index = entry.facts.containers.iter().position(|known| known.name == container)?;
+    let runs = matches!(entry.memory.lock().containers[index].state, State::Running { .. });
+    if runs { entry.surroundings.lock().get(&index).cloned() } else { None }
+}
+
+async fn start(shared: &Shared, surroundings: Surroundings, options: SessionOptions) -> Result<Session, String> {
+    let Surroundings { id, mut env, cwd } = surroundings;
+    let name = options.command.first().ok_or("process args cannot be empty")?;
+    let path = env.iter().find(|(name, _)| name == "PATH").map_or(prepare::DEFAULT_PATH, |(_, path)| path);
+    let program = find_program(name, path, &cwd)?;
+    if options.streams.tty && !env.iter().any(|(name, _)| name == "TERM") {
+        env.push(prepare::terminal_variable());
+    }
+    let spec = ExecSpec { container: id, program, argv: options.command, env, cwd, streams: options.streams };
+    shared.runtime.exec(spec).await.map_err(|error| match error {
+        StartError::Exec(text) => text,
+        error @ StartError::Runtime(_) => error.to_string(),
+    })
+}
