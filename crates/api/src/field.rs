@@ -45,6 +45,8 @@ pub struct FieldError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path(String);
 
+const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
 impl Path {
     /// A top-level field.
     pub fn new(root: &str) -> Self {
@@ -54,19 +56,33 @@ impl Path {
     /// A field of this one.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {
-        Self(if self.0.is_empty() { name.to_owned() } else { format!("{}.{name}", self.0) })
+        let separator = if self.0.is_empty() { "" } else { "." };
+        self.with(&[separator, name])
     }
 
     /// An item of this list.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
-        Self(format!("{}[{index}]", self.0))
+        // Most lists are short: their numbers are one digit, which is written without the machinery of `format!`.
+        match u8::try_from(index) {
+            Ok(index @ 0..=9) => self.with(&["[", DIGITS[usize::from(index)], "]"]),
+            _ => self.with(&["[", &index.to_string(), "]"]),
+        }
     }
 
     /// An entry of this map.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        Self(format!("{}[{key}]", self.0))
+        self.with(&["[", key, "]"])
+    }
+
+    /// Paths are built for every field that is looked at, wrong or not, so this takes one allocation and no formatting.
+    fn with(&self, parts: &[&str]) -> Self {
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        let mut path = String::with_capacity(self.0.len() + length);
+        path.push_str(&self.0);
+        parts.iter().for_each(|part| path.push_str(part));
+        Self(path)
     }
 
     /// `FIELD: Required value[: DETAIL]`.

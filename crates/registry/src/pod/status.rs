@@ -1,6 +1,8 @@
 //! Validation of `/status` of pods (`ValidatePodStatusUpdate`).
 //!
-//! Not checked: IP addresses' syntax, resource claims and users of containers, which nothing here writes.
+//! Not checked: what kubelets report of extended resources, allocated devices and digests of image volumes.
+
+mod parts;
 
 use api::field::{FieldErrors, Path};
 use api::names;
@@ -31,10 +33,10 @@ pub(crate) fn validate(new: &Value, old: &Value) -> FieldErrors {
             forbid_restarts(&mut errors, &path.child(list), (items(new, list), items(old, list)), containers, spec);
         }
     }
-    let ips = items(new, "hostIPs");
-    if let Some(first) = ips.first().map(|ip| text(ip, "ip")).filter(|first| *first != text(new, "hostIP")) {
-        errors.push(path.child("hostIPs").index(0).child("ip").invalid(first, "must be equal to `hostIP`"));
-    }
+    parts::forbid_rerun(&mut errors, &path, new, old);
+    parts::validate_claims(&mut errors, &path, new, spec);
+    parts::validate_addresses(&mut errors, &path, new, old);
+    parts::validate_users(&mut errors, &path, new, spec);
     errors
 }
 
@@ -49,7 +51,7 @@ fn validate_conditions(errors: &mut FieldErrors, path: &Path, new: &Value, old: 
             errors.push(path().child("observedGeneration").invalid(generation, "must be a non-negative integer"));
         }
         let kind = text(condition, "type");
-        if !matches!(kind, "PodScheduled" | "Ready" | "Initialized" | "ContainersReady") {
+        if !matches!(kind, "PodScheduled" | "Ready" | "Initialized") {
             extend_invalid(errors, &path().child("Type"), kind, names::qualified_name_errors(kind));
         }
     }

@@ -73,7 +73,8 @@ pub(crate) fn warnings(path: &Path, holder: &Value) -> Vec<String> {
     of_volumes(&mut warnings, &path_of_spec.child("volumes"), spec);
     overlaps::warnings(&mut warnings, items(spec, "volumes"));
     of_lists(&mut warnings, &path_of_spec, spec);
-    fractional(&mut warnings, &path_of_spec.child("overhead"), get(spec, "overhead"), &["memory", "ephemeral-storage"]);
+    let of_overhead = || path_of_spec.child("overhead");
+    fractional(&mut warnings, of_overhead, get(spec, "overhead"), &["memory", "ephemeral-storage"]);
     if at(spec, &["securityContext", "seccompProfile"]).is_none() && has_annotation(metadata, SECCOMP_POD) {
         warnings.push(format!("{}: {SECCOMP}", of_metadata.key(SECCOMP_POD)));
     }
@@ -155,18 +156,18 @@ fn of_volumes(warnings: &mut Vec<String>, path: &Path, spec: &Value) {
         if let Some(resources) = at(volume, &["ephemeral", "volumeClaimTemplate", "spec", "resources"]) {
             let path = path.child("ephemeral").child("volumeClaimTemplate").child("spec").child("resources");
             for list in ["requests", "limits"] {
-                fractional(warnings, &path.child(list), get(resources, list), &["storage"]);
+                fractional(warnings, || path.child(list), get(resources, list), &["storage"]);
             }
         }
     }
 }
 
 /// Amounts of bytes that are no whole number.
-fn fractional(warnings: &mut Vec<String>, path: &Path, list: Option<&Value>, resources: &[&str]) {
+fn fractional(warnings: &mut Vec<String>, path: impl Fn() -> Path, list: Option<&Value>, resources: &[&str]) {
     for name in resources {
         let quantity = list.and_then(|list| get(list, name)).and_then(|quantity| Quantity::of(quantity).ok());
         if let Some(quantity) = quantity.filter(|quantity| !quantity.rounded_up_to_milli().is_integer()) {
-            let path = path.key(name);
+            let path = path().key(name);
             warnings.push(format!("{path}: fractional byte value \"{quantity}\" is invalid, must be an integer"));
         }
     }

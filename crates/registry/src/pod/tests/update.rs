@@ -238,3 +238,53 @@ fn status_fields_are_well_formed() {
         &["status.hostIPs[0].ip: Invalid value: \"10.0.0.2\": must be equal to `hostIP`"],
     );
 }
+
+#[test]
+fn a_pod_has_one_address_of_each_family() {
+    check_status("Never", json!({}), json!({"podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]}), &[]);
+    check_status(
+        "Never",
+        json!({}),
+        json!({"podIPs": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.2"}]}),
+        &[
+            "status.podIPs: Invalid value: [{\"IP\":\"10.0.0.1\"},{\"IP\":\"10.0.0.2\"}]: may specify no more than one IP for each IP family",
+        ],
+    );
+    check_status(
+        "Never",
+        json!({}),
+        json!({"hostIP": "x", "hostIPs": [{"ip": "x"}]}),
+        &["status.hostIPs[0]: Invalid value: \"x\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"],
+    );
+}
+
+#[test]
+fn users_and_claims_in_a_status_are_checked() {
+    let user = json!({"linux": {"uid": -1, "gid": 0}});
+    check_status(
+        "Never",
+        json!({}),
+        json!({"containerStatuses": [{"name": "main", "user": user}]}),
+        &["status.containerStatuses[0].user.linux.uid: Invalid value: -1: must be between 0 and 2147483647, inclusive"],
+    );
+    check_status(
+        "Never",
+        json!({}),
+        json!({"resourceClaimStatuses": [{"name": "x"}]}),
+        &[
+            "status.resourceClaimStatuses[0].name: Invalid value: \"x\": must match the name of an entry in `spec.resourceClaims`",
+        ],
+    );
+}
+
+#[test]
+fn an_ephemeral_container_does_not_run_again() {
+    let ended = json!({"ephemeralContainerStatuses": [{"name": "d", "state": {"terminated": {"exitCode": 0}}}]});
+    let running = json!({"ephemeralContainerStatuses": [{"name": "d", "state": {"running": {}}}]});
+    check_status(
+        "Always",
+        ended,
+        running,
+        &["status.ephemeralContainerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state"],
+    );
+}

@@ -18,17 +18,20 @@ pub(super) fn warnings(warnings: &mut Vec<String>, path: &Path, annotations: &Pa
         let resources = get(container, "resources").unwrap_or(&Value::Null);
         for resource in ["memory", "ephemeral-storage"] {
             for list in ["limits", "requests"] {
-                let path = path.child("resources").child(list);
-                fractional(warnings, &path, get(resources, list), &[resource]);
+                let path = || path.child("resources").child(list);
+                fractional(warnings, path, get(resources, list), &[resource]);
             }
         }
-        of_environment(warnings, &path.child("env"), container);
+        of_environment(warnings, path, container);
     });
     of_ports(warnings, path, spec);
     of_port_names(warnings, path, spec);
 }
 
 fn of_annotations(warnings: &mut Vec<String>, path: &Path, metadata: &Value, (spec, container): (&Value, &Value)) {
+    if get(metadata, "annotations").is_none() {
+        return;
+    }
     let key = format!("{SECCOMP_CONTAINER}{}", text(container, "name"));
     if at(container, &["securityContext", "seccompProfile"]).is_none() && has_annotation(metadata, &key) {
         warnings.push(format!("{}: {SECCOMP}", path.key(&key)));
@@ -48,8 +51,9 @@ fn of_annotations(warnings: &mut Vec<String>, path: &Path, metadata: &Value, (sp
 
 /// A later variable hides an earlier one of its name, unless it builds on it.
 fn of_environment(warnings: &mut Vec<String>, path: &Path, container: &Value) {
-    let mut seen = HashSet::new();
-    for (index, variable) in items(container, "env").iter().enumerate() {
+    let variables = items(container, "env");
+    let mut seen = HashSet::with_capacity(variables.len());
+    for (index, variable) in variables.iter().enumerate() {
         let (name, value) = (text(variable, "name"), text(variable, "value"));
         if seen.insert(name) {
             continue;
@@ -58,7 +62,7 @@ fn of_environment(warnings: &mut Vec<String>, path: &Path, container: &Value) {
         if get(variable, "valueFrom").is_some() || value == reference || !value.contains(&reference) {
             warnings.push(format!(
                 "{}: hides previous definition of {}, which may be dropped when using apply",
-                path.index(index),
+                path.child("env").index(index),
                 go_quoted(name)
             ));
         }
