@@ -1,7 +1,8 @@
 //! From image and command to a program of this host. Pure but for the look at the file system in [`find_program`].
 //!
-//! Differs: an image is a name, not a download. What runs is the container's `command`, found on this host; a container
-//! without one needs a rule that maps its image to a program.
+//! Differs: an image is a name, not a download. What runs is the container's `command`, found on this host. A container
+//! without one needs a rule that maps its image to a program, or `args` that begin with a program, as for the many images
+//! (busybox, debian) that have no entry point of their own.
 
 use std::path::{Path, PathBuf};
 
@@ -76,12 +77,14 @@ pub enum Entry {
     Unmapped(String),
 }
 
-/// Chooses what to run: `command` before the image's rule, `args` after either.
+/// Chooses what to run: `command` before the image's rule, `args` after either, or by themselves. Arguments that begin
+/// with an option are meant for an entry point, and there is none.
 pub fn entry(image: &str, command: &[String], args: &[String], rules: &[ImageRule]) -> Entry {
     let mut words = command.to_vec();
     if words.is_empty() {
         match rules.iter().find(|rule| rule.matches(image)) {
             Some(rule) => words.push(rule.program.to_string_lossy().into_owned()),
+            None if args.first().is_some_and(|word| !word.starts_with('-')) => {}
             None => return Entry::Unmapped(unmapped(image)),
         }
     }
@@ -159,8 +162,16 @@ mod tests {
         for (command, args, expected) in cases {
             assert_eq!(entry("app:v2", &command, &args, &rules), expected);
         }
-        let Entry::Unmapped(text) = entry("other", &[], &[], &rules) else { panic!("no rule names it") };
-        assert!(text.contains("`command:`") && text.contains("--map-image other=PROGRAM"), "{text}");
+        for args in [words(&[]), words(&["--serve"])] {
+            let Entry::Unmapped(text) = entry("other", &[], &args, &rules) else { panic!("no rule names it") };
+            assert!(text.contains("`command:`") && text.contains("--map-image other=PROGRAM"), "{text}");
+        }
+    }
+
+    #[test]
+    fn arguments_run_by_themselves_where_nothing_is_known_of_the_image() {
+        let args = words(&["sleep", "1"]);
+        assert_eq!(entry("busybox", &[], &args, &[]), Entry::Words(args));
     }
 
     #[test]

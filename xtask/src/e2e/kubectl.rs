@@ -2,14 +2,24 @@
 //! around them, for the oldest and the newest kubectl. Each version gets a fresh server and a fresh HOME, since kubectl
 //! caches what a server serves by host and port.
 
+mod awaited;
+mod described;
+mod discovered;
+mod edited;
 mod exec;
+mod formats;
 mod jobs;
+mod logged;
+mod made;
 mod manifests;
 mod mistakes;
 mod objects;
 mod reading;
+mod removed;
 mod streams;
+mod told;
 mod transfer;
+mod watched;
 mod writing;
 
 use std::fs;
@@ -18,6 +28,7 @@ use super::Context;
 use super::clients::{self, Kubectl};
 use super::report::Report;
 use super::session::Session;
+use super::step::step;
 use crate::perl;
 use crate::server::Server;
 
@@ -50,6 +61,7 @@ fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> any
     mistakes::files(&session)?;
     session.run(&mistakes::steps(), report)?;
     session.run(&mistakes::missing_command(), report)?;
+    everyday(&mut session, report)?;
     streams::run(&session, report)?;
     exec::run(&mut session, report)?;
     transfer::run(&mut session, report)?;
@@ -59,6 +71,29 @@ fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> any
     session.run(&mistakes::stale(), report)?;
     report.check("server stop leaves no process", no_process(&server));
     Ok(())
+}
+
+/// Every other command, area by area, around two Jobs in a namespace of their own.
+fn everyday(session: &mut Session, report: &mut Report) -> anyhow::Result<()> {
+    for files in [formats::files, edited::files, removed::files, logged::files, made::files, watched::files] {
+        files(session)?;
+    }
+    for steps in [
+        formats::setup,
+        formats::steps,
+        described::steps,
+        awaited::steps,
+        told::steps,
+        logged::steps,
+        discovered::steps,
+        made::steps,
+        edited::steps,
+        removed::steps,
+    ] {
+        session.run(&steps(), report)?;
+    }
+    watched::run(session, report)?;
+    session.run(&[step("delete namespace shelf").out("namespace \"shelf\" deleted")], report)
 }
 
 fn no_process(server: &Server) -> Result<(), String> {

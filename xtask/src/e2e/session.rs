@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,7 +27,7 @@ pub(super) struct Session {
     environment: Vec<(String, String)>,
     folder: TempDir,
     variables: BTreeMap<String, String>,
-    /// The group-versions that the server serves, once asked for.
+    /// The group-versions and resources that the server serves, once asked for.
     served: Option<String>,
 }
 
@@ -58,6 +59,11 @@ impl Session {
         self.folder.path()
     }
 
+    /// The kubectl minor; `u32::MAX` for other programs.
+    pub(super) fn minor(&self) -> u32 {
+        self.minor
+    }
+
     /// Sets an environment variable for every later command.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -74,6 +80,16 @@ impl Session {
     /// When it cannot be written.
     pub(super) fn file(&self, name: &str, content: &str) -> anyhow::Result<()> {
         fs::write(self.folder.path().join(name), content).with_context(|| format!("writing {name}"))
+    }
+
+    /// Writes a program into the session's folder: a shell script.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn script(&self, name: &str, content: &str) -> anyhow::Result<()> {
+        self.file(name, &format!("#!/bin/sh\n{content}\n"))?;
+        let path = self.folder.path().join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).with_context(|| format!("permitting {name}"))
     }
 
     /// Runs steps in order.
@@ -98,7 +114,7 @@ impl Session {
         }
         let deadline = Instant::now() + Duration::from_secs(step.within_seconds);
         let (outcome, verdict) = loop {
-            let outcome = self.outcome(&step.line)?;
+            let outcome = self.outcome_of(step)?;
             let verdict = step.judge(|text| self.fill(text), &outcome);
             if verdict.is_ok() || Instant::now() >= deadline {
                 break (outcome, verdict);
@@ -111,6 +127,16 @@ impl Session {
         }
         report.check(&step.line, verdict);
         Ok(())
+    }
+
+    fn outcome_of(&self, step: &Step) -> anyhow::Result<Outcome> {
+        let mut command = self.command(&step.line);
+        command.envs(step.environment.iter().map(|(name, value)| (name, self.fill(value))));
+        let input = step.input.as_deref().map(|text| self.fill(text));
+        match input {
+            Some(text) => shell::capture_with_input(&mut command, text.as_bytes(), COMMAND_LIMIT),
+            None => shell::capture(&mut command, COMMAND_LIMIT),
+        }
     }
 
     /// Runs a command line and captures what it did.
@@ -160,11 +186,14 @@ impl Session {
         filled
     }
 
-    fn serves(&mut self, group_version: &str) -> anyhow::Result<bool> {
+    /// Whether the server has a group-version (`batch/v1`) or a resource (`services`, `cronjobs.batch`).
+    fn serves(&mut self, name: &str) -> anyhow::Result<bool> {
         if self.served.is_none() {
-            self.served = Some(self.outcome("api-versions")?.stdout);
+            let mut served = self.outcome("api-versions")?.stdout;
+            served.push_str(&self.outcome("api-resources --output=name")?.stdout);
+            self.served = Some(served);
         }
-        Ok(self.served.as_deref().unwrap_or_default().lines().any(|line| line == group_version))
+        Ok(self.served.as_deref().unwrap_or_default().lines().any(|line| line == name))
     }
 }
 

@@ -15,10 +15,14 @@ pub(super) struct Step {
     pub(super) since: u32,
     /// The newest kubectl minor that the step is for.
     pub(super) until: u32,
-    /// A group-version without which the step means nothing.
+    /// A group-version or resource without which the step means nothing.
     pub(super) served: Option<&'static str>,
     /// Where stdout goes afterwards.
     pub(super) save: Option<Save>,
+    /// What is typed into it; `{name}` is filled in.
+    pub(super) input: Option<String>,
+    /// Environment variables of this command alone; `{name}` is filled in.
+    pub(super) environment: Vec<(&'static str, String)>,
     code: i32,
     stdout: Vec<Expect>,
     stderr: Vec<Expect>,
@@ -51,6 +55,8 @@ pub(super) fn step(line: &str) -> Step {
         until: u32::MAX,
         served: None,
         save: None,
+        input: None,
+        environment: Vec::new(),
         code: 0,
         stdout: Vec::new(),
         stderr: Vec::new(),
@@ -117,9 +123,9 @@ impl Step {
         self
     }
 
-    /// Only where the server serves this group-version.
-    pub(super) fn when_served(mut self, group_version: &'static str) -> Self {
-        self.served = Some(group_version);
+    /// Only where the server serves this group-version or resource (`services`, `cronjobs.batch`).
+    pub(super) fn when_served(mut self, name: &'static str) -> Self {
+        self.served = Some(name);
         self
     }
 
@@ -132,6 +138,18 @@ impl Step {
     /// Keeps stdout as a file of the session's folder.
     pub(super) fn save_file(mut self, name: &'static str) -> Self {
         self.save = Some(Save::File(name));
+        self
+    }
+
+    /// Types this into it.
+    pub(super) fn input(mut self, text: &str) -> Self {
+        self.input = Some(text.to_owned());
+        self
+    }
+
+    /// Sets an environment variable for this command alone.
+    pub(super) fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
         self
     }
 
