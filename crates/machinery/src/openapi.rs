@@ -13,8 +13,10 @@ mod schemas;
 #[cfg(test)]
 mod tests;
 mod v2;
+mod v2_json;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use api::Kind;
 use bytes::Bytes;
@@ -60,6 +62,8 @@ pub struct OpenApi {
     index: Bytes,
     documents: BTreeMap<String, Bytes>,
     v2: Bytes,
+    version: String,
+    v2_json: OnceLock<Bytes>,
 }
 
 impl OpenApi {
@@ -77,7 +81,8 @@ impl OpenApi {
             .map(|(path, resources)| (path, encode(&document(&definitions, &resources, version))))
             .collect();
         let v2 = Bytes::from(v2::document(&definitions, resources, version));
-        Self { index: encode(&index(&documents)), documents, v2 }
+        let (index, version) = (encode(&index(&documents)), version.to_owned());
+        Self { index, documents, v2, version, v2_json: OnceLock::new() }
     }
 
     /// `/openapi/v3`: JSON.
@@ -93,6 +98,12 @@ impl OpenApi {
     /// `/openapi/v2`: protobuf, of media type [`V2_MEDIA_TYPE`].
     pub fn v2(&self) -> &Bytes {
         &self.v2
+    }
+
+    /// `/openapi/v2` as JSON, made when it is first asked for.
+    pub fn v2_json(&self) -> &Bytes {
+        let documents = || self.documents.values().map(|document| &**document);
+        self.v2_json.get_or_init(|| encode(&v2_json::document(documents(), &self.version)))
     }
 }
 

@@ -39,13 +39,13 @@ impl Schemas {
     /// Answers a request for a schema document.
     ///
     /// # Errors
-    /// 404 for a group and version that are not served, 406 for OpenAPI v2 in anything but protobuf.
+    /// 404 for a group and version that are not served, 406 for OpenAPI v2 in anything but protobuf and JSON.
     pub(super) async fn respond(&self, catalogue: &Catalogue, wanted: Wanted<'_>) -> Result<Response<Payload>, Status> {
         let openapi = self.openapi(catalogue).await?;
         let (bytes, content_type) = match wanted.path.strip_prefix("/openapi/v3") {
             Some("") => (openapi.v3_index(), JSON),
             Some(path) => (openapi.v3(path).ok_or_else(Status::no_such_resource)?, JSON),
-            None => (v2(openapi, wanted.accept)?, HeaderValue::from_static(V2_MEDIA_TYPE)),
+            None => v2(openapi, wanted.accept)?,
         };
         let etag = format!("\"{:X}\"", Sha512::digest(bytes));
         Ok(reply::cacheable(bytes, &etag, content_type, wanted.if_none_match))
@@ -66,13 +66,16 @@ impl Schemas {
     }
 }
 
-/// Differs: upstream also serves OpenAPI v2 as JSON; no client of ours asks for that.
-fn v2<'a>(openapi: &'a OpenApi, accept: Option<&str>) -> Result<&'a Bytes, Status> {
+/// The protobuf for whoever asks for it, as kubectl does; JSON for everyone else.
+fn v2<'a>(openapi: &'a OpenApi, accept: Option<&str>) -> Result<(&'a Bytes, HeaderValue), Status> {
     let accept = accept.unwrap_or_default();
-    if accept.is_empty() || accept.contains("proto-openapi.spec.v2") || accept.contains("*/*") {
-        return Ok(openapi.v2());
+    if accept.contains("proto-openapi.spec.v2") {
+        return Ok((openapi.v2(), HeaderValue::from_static(V2_MEDIA_TYPE)));
     }
-    let message = format!("only the following media types are accepted: {V2_MEDIA_TYPE}");
+    if accept.is_empty() || accept.contains("application/json") || accept.contains("*/*") {
+        return Ok((openapi.v2_json(), JSON));
+    }
+    let message = format!("only the following media types are accepted: application/json, {V2_MEDIA_TYPE}");
     Err(Status::failure(406, Reason::NOT_ACCEPTABLE, message))
 }
 

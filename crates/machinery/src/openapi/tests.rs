@@ -115,3 +115,23 @@ fn defaults_and_lists_are_stated_as_upstream_states_them() {
     let options = &schemas["io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"];
     assert_eq!(options["x-kubernetes-group-version-kind"][1]["group"], "batch");
 }
+
+#[test]
+fn v2_as_json_says_the_same_in_its_own_words() {
+    let openapi = openapi();
+    let text = std::str::from_utf8(openapi.v2_json()).unwrap();
+    assert!(!text.contains("#/components/schemas/") && !text.contains("allOf") && !text.contains("oneOf"));
+    let document: Value = serde_json::from_str(text).unwrap();
+    let job = &document["definitions"]["io.k8s.api.batch.v1.Job"];
+    assert_eq!(job["properties"]["spec"]["$ref"], "#/definitions/io.k8s.api.batch.v1.JobSpec");
+    assert!(job["properties"]["spec"]["description"].is_string() && job["properties"]["spec"].get("default").is_none());
+    let patch = &document["paths"]["/apis/batch/v1/namespaces/{namespace}/jobs/{name}"]["patch"];
+    assert_eq!(patch["parameters"][0]["in"], "body");
+    assert_eq!(patch["parameters"][1], json!({"in": "query", "name": "dryRun", "type": "string", "uniqueItems": true}));
+    assert_eq!(patch["responses"]["200"]["schema"]["$ref"], "#/definitions/io.k8s.api.batch.v1.Job");
+    let definitions = document["definitions"].as_object().unwrap();
+    for reference in text.split("\"$ref\":\"#/definitions/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(definitions.contains_key(name), "{name}");
+    }
+}
