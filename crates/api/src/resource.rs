@@ -17,6 +17,8 @@ pub const CONFIG_MAPS: Gvr = Gvr::known("", "v1", "configmaps");
 pub const SECRETS: Gvr = Gvr::known("", "v1", "secrets");
 /// `v1 serviceaccounts`.
 pub const SERVICE_ACCOUNTS: Gvr = Gvr::known("", "v1", "serviceaccounts");
+/// `batch/v1 cronjobs`.
+pub const CRON_JOBS: Gvr = Gvr::known("batch", "v1", "cronjobs");
 /// `batch/v1 jobs`.
 pub const JOBS: Gvr = Gvr::known("batch", "v1", "jobs");
 

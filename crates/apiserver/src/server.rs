@@ -146,6 +146,7 @@ impl ApiServer {
         let target = self.target(&request)?;
         let strategy = target.strategy;
         let reply = match (request.verb, request.subresource.as_deref()) {
+            (_, Some("scale")) => verbs::scale::call(self, &target, request),
             (Verb::Get, _) => verbs::read::get(self, &target, &request),
             (Verb::List, None) => verbs::read::list(self, &target, &request),
             (Verb::Create, None) => verbs::create::create(self, &target, request),

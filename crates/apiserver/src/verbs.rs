@@ -13,6 +13,7 @@ mod metadata;
 mod moment;
 pub(crate) mod read;
 pub(crate) mod review;
+pub(crate) mod scale;
 pub(crate) mod token;
 pub(crate) mod update;
 pub(crate) mod versions;

@@ -3,6 +3,7 @@
 use api::{Gvr, Kind};
 
 use crate::config_map::ConfigMapStrategy;
+use crate::cron_job::CronJobStrategy;
 use crate::disruption_budget::PodDisruptionBudgetStrategy;
 use crate::endpoint_slice::EndpointSliceStrategy;
 use crate::endpoints::EndpointsStrategy;
@@ -13,8 +14,10 @@ use crate::limit_range::LimitRangeStrategy;
 use crate::namespace::NamespaceStrategy;
 use crate::node::NodeStrategy;
 use crate::pod::PodStrategy;
+use crate::pod_template::PodTemplateStrategy;
 use crate::priority_class::PriorityClassStrategy;
 use crate::rbac::{ClusterRoleBindingStrategy, ClusterRoleStrategy, RoleBindingStrategy, RoleStrategy};
+use crate::replication_controller::ReplicationControllerStrategy;
 use crate::resource_quota::ResourceQuotaStrategy;
 use crate::review::{self, Review};
 use crate::runtime_class::RuntimeClassStrategy;
@@ -57,11 +60,15 @@ impl Default for Catalogue {
             Box::new(NamespaceStrategy),
             Box::new(NodeStrategy),
             Box::new(PodStrategy),
+            Box::new(PodTemplateStrategy),
+            Box::new(ReplicationControllerStrategy),
             Box::new(ResourceQuotaStrategy),
             Box::new(SecretStrategy),
             Box::new(ServiceAccountStrategy),
             Box::new(ServiceStrategy),
+            Box::new(CronJobStrategy::V1),
             Box::new(JobStrategy),
+            Box::new(CronJobStrategy::V1Beta1),
             Box::new(EventStrategy::Events),
             Box::new(PodDisruptionBudgetStrategy),
             Box::new(ClusterRoleBindingStrategy),

@@ -10,16 +10,19 @@ mod status;
 mod table;
 mod update;
 
+use api::Kind;
 use api::field::{FieldErrors, Path};
-use api::{Kind, names};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::fields::{get, int, number, text};
-use crate::pod_spec;
 use crate::strategy::{Column, DefaultPropagation, Descriptor, Row, Strategy};
+use crate::{metadata, pod_spec};
 
 pub use indexes::{Interval, parse_indexes};
+pub(crate) use prepare::default_template_spec;
+pub(crate) use spec::validate_template_spec;
+pub(crate) use table::SELECTOR_DESCRIPTION;
 
 /// The label and annotation that upstream's own code prefers.
 const JOB_NAME: &str = "batch.kubernetes.io/job-name";
@@ -96,35 +99,31 @@ impl Strategy for JobStrategy {
 
     fn default_propagation(&self) -> DefaultPropagation {
         DefaultPropagation::Orphan {
-            warning: "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning",
+            warning: Some(
+                "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning",
+            ),
         }
     }
 }
 
 fn warnings_on_create(job: &Value) -> Vec<String> {
-    let name = get(job, "metadata").map_or("", |metadata| text(metadata, "name"));
-    let wrong = names::dns_label_errors(name);
-    let mut warnings = Vec::new();
-    if !wrong.is_empty() {
-        warnings.push(format!(
-            "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [{}]",
-            wrong.join(" ")
-        ));
-    }
-    warnings.extend(warnings_of_spec(job));
-    warnings
+    metadata::pod_name_warning(job).into_iter().chain(warnings_of_spec(job)).collect()
+}
+
+fn warnings_of_spec(job: &Value) -> Vec<String> {
+    get(job, "spec").map_or_else(Vec::new, |spec| spec_warnings(&Path::new("spec"), spec))
 }
 
 /// `WarningsForJobSpec`.
-fn warnings_of_spec(job: &Value) -> Vec<String> {
-    let Some(spec) = get(job, "spec") else { return Vec::new() };
-    let path = Path::new("spec");
+pub(crate) fn spec_warnings(path: &Path, spec: &Value) -> Vec<String> {
     let crowded = is_indexed(spec)
         && number(spec, "completions") > COMPLETIONS_SOFT_LIMIT
         && number(spec, "parallelism") > PARALLELISM_SOFT_LIMIT;
     let mut warnings = Vec::new();
     if crowded {
-        warnings.push("spec: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail".to_owned());
+        warnings.push(format!(
+            "{path}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail"
+        ));
     }
     if let Some(template) = get(spec, "template") {
         warnings.extend(pod_spec::warnings::warnings(&path.child("template"), template));

@@ -109,6 +109,14 @@ pub(crate) fn format_selector(selector: Option<&Value>) -> String {
     terms.into_iter().map(|term| term.1).collect::<Vec<_>>().join(",")
 }
 
+/// Labels as kubectl shows them (`labels.FormatLabels`).
+pub(crate) fn format_labels(labels: Option<&Value>) -> String {
+    let entries = labels.and_then(Value::as_object).into_iter().flatten();
+    let pairs: Vec<String> =
+        entries.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+    if pairs.is_empty() { "<none>".to_owned() } else { pairs.join(",") }
+}
+
 /// A label of `metadata`.
 pub(crate) fn label<'a>(metadata: &'a Value, key: &str) -> Option<&'a str> {
     get(metadata, "labels")?.get(key)?.as_str()

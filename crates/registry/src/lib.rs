@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod config_map;
+pub mod cron_job;
 mod diff;
 pub mod disruption_budget;
 pub mod endpoint_slice;
@@ -15,6 +16,7 @@ pub mod eviction;
 mod fields;
 #[cfg(test)]
 mod fixtures;
+mod generation;
 mod internal;
 mod ip;
 pub mod job;
@@ -26,9 +28,11 @@ pub mod namespace;
 pub mod node;
 pub mod pod;
 pub mod pod_spec;
+pub mod pod_template;
 pub mod priority_class;
 pub mod quantity;
 pub mod rbac;
+pub mod replication_controller;
 mod resource_names;
 pub mod resource_quota;
 pub mod review;

@@ -58,6 +58,17 @@ pub fn validate_update(new: &Value, old: &Value) -> FieldErrors {
     errors
 }
 
+/// Warns of a name that is no DNS label, where pods are named after the object.
+pub(crate) fn pod_name_warning(object: &Value) -> Option<String> {
+    let wrong = names::dns_label_errors(get(object, "metadata").map_or("", |metadata| text(metadata, "name")));
+    (!wrong.is_empty()).then(|| {
+        format!(
+            "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [{}]",
+            wrong.join(" ")
+        )
+    })
+}
+
 fn validate_name(errors: &mut FieldErrors, path: &Path, meta: &Value, rule: &dyn Fn(&str) -> Vec<String>) {
     let base = text(meta, "generateName");
     if !base.is_empty() {

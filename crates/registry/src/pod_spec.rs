@@ -22,7 +22,7 @@ pub use defaults::{default_pod, default_template};
 pub use spec::{Holder, validate, validate_template};
 
 pub(crate) use containers::validate_image_padding;
-pub(crate) use defaults::canonical_list;
+pub(crate) use defaults::{canonical_list, clean_template_metadata};
 pub(crate) use host::each_container;
 pub(crate) use probes::{port_name_errors, validate_port_number};
 pub(crate) use resources::{is_huge_page, is_native, validate as validate_resources};

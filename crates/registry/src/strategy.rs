@@ -75,6 +75,17 @@ pub struct View {
     pub to_stored: fn(&mut Value),
 }
 
+/// Where the `scale` subresource of a kind finds its numbers, as JSON pointers.
+#[derive(Clone, Debug)]
+pub struct Scale {
+    /// How many replicas are wanted.
+    pub spec_replicas: &'static str,
+    /// How many there are.
+    pub status_replicas: &'static str,
+    /// The selector of the replicas as text.
+    pub selector: fn(&Value) -> String,
+}
+
 /// What a delete does to dependents when the client says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultPropagation {
@@ -82,10 +93,10 @@ pub enum DefaultPropagation {
     Background,
     /// The object goes at once, whatever the client says: it never has dependents (`rest.Unsupported`).
     Unsupported,
-    /// Dependents stay, and a warning says so.
+    /// Dependents stay, and a warning may say so.
     Orphan {
-        /// The text of the `Warning` header.
-        warning: &'static str,
+        /// The text of the `Warning` header, if there is one.
+        warning: Option<&'static str>,
     },
 }
 
@@ -199,6 +210,11 @@ pub trait Strategy: Send + Sync + 'static {
 
     /// The cells of one object.
     fn row(&self, object: &Value, now: Timestamp) -> Row;
+
+    /// What the subresource `scale` shows, when the descriptor has one.
+    fn scale(&self) -> Option<&'static Scale> {
+        None
+    }
 
     /// What a delete without options does to dependents.
     fn default_propagation(&self) -> DefaultPropagation {

@@ -1,8 +1,9 @@
 //! The controllers that every cluster has besides those of its workloads: namespaces, service accounts, the root
-//! certificate, the scheduler, disruption budgets and the garbage collector. Each speaks to the API only through [`client`], and knows
-//! nothing of the others, so each also runs against a real cluster's API.
+//! certificate, the scheduler, disruption budgets, the garbage collector and the end of Events. Each speaks to the API
+//! only through [`client`], and knows nothing of the others, so each also runs against a real cluster's API.
 
 pub mod disruption;
+pub mod event_expiry;
 pub mod garbage;
 pub mod namespaces;
 mod per_namespace;

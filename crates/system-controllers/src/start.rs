@@ -5,7 +5,7 @@ use clock::SharedClock;
 use controller::{Recorder, RecorderTask, RunnerHandle};
 
 use crate::garbage::Resource;
-use crate::{disruption, garbage, namespaces, root_certificate, scheduler, service_accounts};
+use crate::{disruption, event_expiry, garbage, namespaces, root_certificate, scheduler, service_accounts};
 
 /// What the system controllers need to know of the cluster.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,7 @@ impl SystemControllers {
         let mut running = Self { runners: Vec::new(), recorders: Vec::new() };
         running.runners.push(namespaces::start(client.clone(), clock.clone(), namespaced));
         running.runners.push(service_accounts::start(client.clone(), clock.clone()));
+        running.runners.push(event_expiry::start(client.clone(), clock.clone()));
         if let Some(certificate) = &config.root_certificate {
             running.runners.push(root_certificate::start(client.clone(), clock.clone(), certificate));
         }

@@ -251,3 +251,23 @@ async fn thousands_of_pods_are_bound_each_once() {
     eventually(|| (0..2_000).all(bound)).await;
     world.shutdown().await;
 }
+
+#[tokio::test]
+async fn events_go_an_hour_after_their_last_write_by_the_injected_clock() {
+    let start: jiff::Timestamp = "2024-01-01T00:00:00Z".parse().expect("a time");
+    let clock = Arc::new(clock::ManualClock::new(start));
+    let api = Arc::new(SmallApi::default());
+    let client = Client::in_process(api.clone());
+    let runner = crate::event_expiry::start(client.clone(), clock.clone());
+    runner.synced().await;
+    let event = |name: &str| json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": name}});
+    let there = |name: &str| api.call(Request::new(Verb::Get, EVENTS, Some("default"), Some(name))).is_ok();
+    client.create(&EVENTS, Some("default"), event("a")).await.expect("created");
+    eventually(|| clock.next_deadline() == Some(start + Duration::from_secs(3600))).await;
+    clock.advance_to(start + Duration::from_secs(1800));
+    client.create(&EVENTS, Some("default"), event("b")).await.expect("created");
+    clock.advance_to(start + Duration::from_secs(3600));
+    eventually(|| !there("a")).await;
+    assert!(there("b"));
+    runner.shutdown().await;
+}

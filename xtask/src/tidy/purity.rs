@@ -4,8 +4,15 @@ use super::Finding;
 use super::source::Source;
 
 /// Crates that are pure as a whole.
-const PURE_CRATES: [&str; 6] =
-    ["crates/api/", "crates/fields/", "crates/store/", "crates/machinery/", "crates/registry/", "crates/streams/"];
+const PURE_CRATES: [&str; 7] = [
+    "crates/api/",
+    "crates/cron/",
+    "crates/fields/",
+    "crates/store/",
+    "crates/machinery/",
+    "crates/registry/",
+    "crates/streams/",
+];
 
 /// What pure code may not name.
 const IMPURE: [&str; 7] = ["tokio", "tracing", "rand", "fastrand", "SystemTime::now", "Timestamp::now", "Instant::now"];

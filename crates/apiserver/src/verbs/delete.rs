@@ -58,7 +58,7 @@ fn default_warning(target: &Target<'_>, options: &Options, object: &Object) -> O
         || object.meta().has_finalizer(ORPHAN_FINALIZER)
         || object.meta().has_finalizer(FOREGROUND_FINALIZER);
     match target.strategy.default_propagation() {
-        DefaultPropagation::Orphan { warning } if !decided => Some(warning.to_owned()),
+        DefaultPropagation::Orphan { warning } if !decided => warning.map(str::to_owned),
         _ => None,
     }
 }

@@ -6,6 +6,7 @@ mod evictions;
 mod hostile;
 mod lists;
 mod reviews;
+mod scale;
 mod verbs;
 mod versions;
 mod watches;

@@ -25,10 +25,22 @@ fn clean_status(job: &mut Value) {
     drop_empty(status, STATUS_OMITTED);
 }
 
-fn default_spec(spec: &mut Value) {
+/// The defaults that the spec of a Job template has as well: those of its pods and policies.
+pub(crate) fn default_template_spec(spec: &mut Value) {
     map_of(spec);
     default_template(child(spec, "template"));
     drop_policy_nulls(spec);
+    if let Some(policy) = spec.get_mut("podFailurePolicy") {
+        for rule in items_mut(policy, "rules") {
+            for pattern in items_mut(rule, "onPodConditions") {
+                default_text(pattern, "status", "True");
+            }
+        }
+    }
+}
+
+fn default_spec(spec: &mut Value) {
+    default_template_spec(spec);
     if get(spec, "completions").is_none() && get(spec, "parallelism").is_none() {
         default_to(spec, "completions", 1);
     }
@@ -40,13 +52,6 @@ fn default_spec(spec: &mut Value) {
     let policy = if get(spec, "podFailurePolicy").is_some() { "Failed" } else { "TerminatingOrFailed" };
     default_to(spec, "podReplacementPolicy", policy);
     default_to(spec, "manualSelector", false);
-    if let Some(policy) = spec.get_mut("podFailurePolicy") {
-        for rule in items_mut(policy, "rules") {
-            for pattern in items_mut(rule, "onPodConditions") {
-                default_text(pattern, "status", "True");
-            }
-        }
-    }
 }
 
 /// Drops `null` fields of the spec and its policies, and empty lists where upstream has `omitempty`.

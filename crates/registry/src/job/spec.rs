@@ -75,6 +75,12 @@ fn require_label(errors: &mut FieldErrors, metadata: &Value, key: &str, value: &
 
 /// `ValidateJobSpec`.
 pub(crate) fn validate_spec(errors: &mut FieldErrors, path: &Path, spec: &Value) {
+    validate_template_spec(errors, path, spec);
+    validate_selector(errors, path, spec);
+}
+
+/// `validateJobSpec`: the rules that the spec of a Job template keeps as well.
+pub(crate) fn validate_template_spec(errors: &mut FieldErrors, path: &Path, spec: &Value) {
     validate_numbers(errors, path, spec);
     validate_managed_by(errors, path, spec);
     validate_mode(errors, path, spec);
@@ -83,7 +89,6 @@ pub(crate) fn validate_spec(errors: &mut FieldErrors, path: &Path, spec: &Value)
     policies::validate_replacement_policy(errors, &path.child("podReplacementPolicy"), spec);
     validate_template(errors, &path.child("template"), spec.get("template").unwrap_or(&Value::Null));
     validate_restart_policy(errors, path, spec);
-    validate_selector(errors, path, spec);
 }
 
 fn validate_numbers(errors: &mut FieldErrors, path: &Path, spec: &Value) {

@@ -20,11 +20,11 @@ pub(crate) const COLUMNS: &[Column] = &[
     AGE,
     wide_column("Containers", "Names of each container in the template."),
     wide_column("Images", "Images referenced by each container in the template."),
-    wide_column(
-        "Selector",
-        "A label query over pods that should match the pod count. Normally, the system sets this field for you. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors",
-    ),
+    wide_column("Selector", SELECTOR_DESCRIPTION),
 ];
+
+/// Upstream's description of `spec.selector`.
+pub(crate) const SELECTOR_DESCRIPTION: &str = "A label query over pods that should match the pod count. Normally, the system sets this field for you. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors";
 
 pub(crate) fn row(job: &Value, now: Timestamp) -> Row {
     let spec = job.get("spec").unwrap_or(&Value::Null);

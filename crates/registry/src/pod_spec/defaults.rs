@@ -57,12 +57,17 @@ pub fn default_pod(spec: &mut Value) {
 /// Defaults a pod template. Requests from limits and `enableServiceLinks` are given to pods only.
 pub fn default_template(template: &mut Value) {
     drop_nulls(template);
-    let metadata = child(template, "metadata");
-    map_of(metadata);
-    drop_empty(metadata, META_OMITTED);
+    clean_template_metadata(child(template, "metadata"));
     let spec = child(template, "spec");
     clean(spec);
     default_spec(spec);
+}
+
+/// Writes the metadata of a template as Go does.
+pub(crate) fn clean_template_metadata(metadata: &mut Value) {
+    map_of(metadata);
+    drop_nulls(metadata);
+    drop_empty(metadata, META_OMITTED);
 }
 
 fn clean(spec: &mut Value) {

@@ -183,7 +183,9 @@ fn bare_delete_orphans_the_pods() {
     let DefaultPropagation::Orphan { warning } = JobStrategy.default_propagation() else { panic!("orphans") };
     assert_eq!(
         warning,
-        "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"
+        Some(
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"
+        )
     );
 }
 

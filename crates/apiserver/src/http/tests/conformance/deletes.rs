@@ -74,14 +74,18 @@ async fn each_propagation_leaves_its_finalizer() {
 }
 
 #[tokio::test]
-async fn a_bare_delete_warns_where_it_orphans() {
+async fn a_bare_delete_orphans_and_warns_where_upstream_does() {
     each(async |probe| {
         probe.create(json!({})).await;
         let item = probe.item();
         let deleted = probe.client.delete(&item).await;
         assert_eq!(deleted.code, 200, "{}", deleted.text());
-        let orphans = matches!(probe.strategy().default_propagation(), DefaultPropagation::Orphan { .. });
-        assert_eq!(deleted.header("warning").contains("set propagationPolicy="), orphans, "{:?}", deleted.headers);
+        let default = probe.strategy().default_propagation();
+        let warns = matches!(default, DefaultPropagation::Orphan { warning: Some(_) });
+        assert_eq!(deleted.header("warning").contains("set propagationPolicy="), warns, "{:?}", deleted.headers);
+        if matches!(default, DefaultPropagation::Orphan { .. }) {
+            assert_eq!(probe.get(&item).await["metadata"]["finalizers"], json!(["orphan"]));
+        }
     })
     .await;
 }
