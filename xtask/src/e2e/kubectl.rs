@@ -2,10 +2,13 @@
 //! around them, for the oldest and the newest kubectl. Each version gets a fresh server and a fresh HOME, since kubectl
 //! caches what a server serves by host and port.
 
+mod access;
 mod awaited;
+mod cascade;
 mod described;
 mod discovered;
 mod edited;
+mod eviction;
 mod exec;
 mod formats;
 mod jobs;
@@ -62,6 +65,7 @@ fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> any
     session.run(&mistakes::steps(), report)?;
     session.run(&mistakes::missing_command(), report)?;
     everyday(&mut session, report)?;
+    guarded(&mut session, report)?;
     streams::run(&session, report)?;
     exec::run(&mut session, report)?;
     transfer::run(&mut session, report)?;
@@ -94,6 +98,15 @@ fn everyday(session: &mut Session, report: &mut Report) -> anyhow::Result<()> {
     }
     watched::run(session, report)?;
     session.run(&[step("delete namespace shelf").out("namespace \"shelf\" deleted")], report)
+}
+
+/// Access and tokens, cascading deletes, and a node that is emptied and filled again.
+fn guarded(session: &mut Session, report: &mut Report) -> anyhow::Result<()> {
+    cascade::files(session)?;
+    eviction::files(session)?;
+    session.run(&access::steps(), report)?;
+    session.run(&cascade::steps(), report)?;
+    session.run(&eviction::steps(), report)
 }
 
 fn no_process(server: &Server) -> Result<(), String> {
