@@ -15,6 +15,7 @@ use registry::Strategy;
 use registry::catalogue::Served;
 use serde_json::Value;
 
+use super::discovery::subresource;
 use super::memory::Room;
 use super::negotiate::{self, Accepted, Encoding};
 use super::payload::Payload;
@@ -83,7 +84,11 @@ fn route<'a>(
     }
     let verb = verb(&parts.method, &path, query).ok_or_else(Status::method_not_allowed)?;
     let across_namespaces = descriptor.namespaced && path.namespace.is_none();
-    let served = path.subresource.is_some() || strategy.verbs().contains(&verb.name());
+    let served = match path.subresource {
+        // What is not listed is not routed: a binding is posted, and nobody can read it.
+        Some(name) => subresource(descriptor, name).1.contains(&verb.name()),
+        None => strategy.verbs().contains(&verb.name()),
+    };
     if !served || across_namespaces && !matches!(verb, Verb::List | Verb::Watch) {
         return Err(Status::method_not_allowed());
     }

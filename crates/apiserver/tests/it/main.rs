@@ -2,6 +2,7 @@
 
 mod apply;
 mod common;
+mod deletes;
 mod evictions;
 mod hostile;
 mod lists;

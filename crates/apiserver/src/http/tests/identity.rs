@@ -84,3 +84,30 @@ async fn the_public_keys_are_published_to_those_who_have_a_token() {
     let stranger = client.bare(Method::GET, "/openid/v1/jwks").header(AUTHORIZATION, "Bearer x");
     assert_eq!(client.send(stranger, "").await.code, 401);
 }
+
+#[tokio::test]
+async fn subresources_take_the_verbs_that_discovery_lists() {
+    let fixture = Fixture::start().await;
+    let mut client = with_account(&fixture).await;
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "image": "busybox"}]},
+    });
+    assert_eq!(client.post(PODS, &pod).await.code, 201);
+    for (path, code) in [
+        (format!("{ACCOUNTS}/builder/token"), 405),
+        (format!("{PODS}/p/binding"), 405),
+        (format!("{PODS}/p/eviction"), 405),
+        (format!("{PODS}/p/status"), 200),
+        (format!("{PODS}/p/resize"), 200),
+        (format!("{PODS}/p/ephemeralcontainers"), 200),
+        (format!("{PODS}/p/unheard-of"), 404),
+        ("/api/v1/namespaces/default/finalize".to_owned(), 405),
+        ("/api/v1/namespaces/default/status".to_owned(), 200),
+    ] {
+        assert_eq!(client.get(&path).await.code, code, "{path}");
+    }
+    assert_eq!(client.post(&format!("{PODS}/p/status"), &pod).await.code, 405);
+}
