@@ -171,14 +171,22 @@ impl ApiServer {
         Watch::open(self, &target, request)
     }
 
-    /// Opens a container's log.
+    /// Opens a container's log; `None` when the pod has no host that could be asked.
     ///
     /// # Errors
-    /// 404 when there is no such pod, and what the kubelet refuses.
-    pub async fn logs(&self, namespace: &str, pod: &str, options: LogOptions) -> Result<LogStream, Status> {
-        let request = Request::new(Verb::Get, api::resource::PODS, Some(namespace), Some(pod));
-        verbs::read::get(self, &self.target(&request)?, &request)?;
-        self.connector()?.logs(namespace, pod, options).await
+    /// 404 when there is no such pod, 400 when it has no such container, and what the kubelet refuses.
+    pub async fn logs(
+        &self,
+        namespace: &str,
+        name: &str,
+        mut options: LogOptions,
+    ) -> Result<Option<LogStream>, Status> {
+        let pod = self.session_pod(namespace, name)?;
+        options.container = Some(sessions::container(&pod, options.container.as_deref())?);
+        if sessions::check_host(&pod).is_err() {
+            return Ok(None);
+        }
+        self.connector()?.logs(namespace, name, options).await.map(Some)
     }
 
     /// Subscribes to the commits of a resource.

@@ -29,7 +29,7 @@ impl Door for ServerDoor {
     fn logs(&self, namespace: &str, pod: &str, options: LogOptions) -> BoxFuture<'static, Result<ByteStream, Status>> {
         let (server, namespace, pod) = (self.0.clone(), namespace.to_owned(), pod.to_owned());
         async move {
-            let log = server.logs(&namespace, &pod, options).await?;
+            let log = server.logs(&namespace, &pod, options).await?.unwrap_or_else(|| stream::empty().boxed());
             Ok(log.map(|chunk| chunk.map_err(Error::Status)).boxed())
         }
         .boxed()

@@ -254,7 +254,12 @@ async fn logs(service: &Service, routed: &Routed<'_>) -> Result<HttpResponse, St
         return Err(Status::no_such_resource());
     };
     let options = routed.query.log_options(pod)?;
-    let stream = service.server().logs(namespace, pod, options).await?;
+    let Some(stream) = service.server().logs(namespace, pod, options).await? else {
+        // What upstream makes of a stream from nowhere.
+        let mut response = http::Response::new(Payload::from(bytes::Bytes::new()));
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        return Ok(response);
+    };
     let mut closing = service.closing();
     let closed = async move { closing.closed().await };
     Ok(reply::respond(StatusCode::OK, LOG, Payload::Stream(stream.take_until(Box::pin(closed)).boxed())))

@@ -32,27 +32,22 @@ pub(super) fn choose(pod: &PodFacts, memory: &Memory, options: &LogOptions) -> R
 }
 
 fn container(pod: &PodFacts, name: Option<&str>) -> Result<usize, Status> {
-    let names = |init: bool| -> Vec<&str> {
-        pod.containers.iter().filter(|c| c.init == init).map(|c| c.name.as_str()).collect()
-    };
+    let mut regular = pod.containers.iter().enumerate().filter(|(_, container)| !container.init);
     match name {
         Some(name) => pod
             .containers
             .iter()
             .position(|container| container.name == name)
             .ok_or_else(|| Status::bad_request(format!("container {name} is not valid for pod {}", pod.name))),
-        None if names(false).len() == 1 => {
-            Ok(pod.containers.iter().position(|container| !container.init).expect("there is one"))
-        }
-        None => {
-            let (regular, inits) = (names(false).join(" "), names(true).join(" "));
-            let mut text =
-                format!("a container name must be specified for pod {}, choose one of: [{regular}]", pod.name);
-            if !inits.is_empty() {
-                text += &format!(" or one of the init containers: [{inits}]");
+        None => match (regular.next(), regular.next()) {
+            (Some((only, _)), None) => Ok(only),
+            _ => {
+                let names: Vec<&str> = pod.containers.iter().map(|container| container.name.as_str()).collect();
+                let (name, names) = (&pod.name, names.join(" "));
+                let text = format!("a container name must be specified for pod {name}, choose one of: [{names}]");
+                Err(Status::bad_request(text))
             }
-            Err(Status::bad_request(text))
-        }
+        },
     }
 }
 

@@ -19,7 +19,11 @@ impl Query<'_> {
             Some(text) => Some(text.parse().map_err(|_| bad_time(text))?),
             None => None,
         };
-        let errors = log_errors(tail_lines, limit_bytes, since_seconds, since_time.is_some());
+        let mut errors = log_errors(tail_lines, limit_bytes, since_seconds, since_time.is_some());
+        // `PodLogsQuerySplitStreams` is off in a server as it comes.
+        if self.get("stream").is_some() {
+            errors.push(Path::new("stream").forbidden("may not be specified"));
+        }
         if !errors.is_empty() {
             return Err(Status::invalid(&Kind::known("", "v1", "PodLogOptions"), pod, &errors));
         }

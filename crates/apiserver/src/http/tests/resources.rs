@@ -96,8 +96,17 @@ async fn logs_need_a_pod_and_a_kubelet_and_good_options() {
     let fixture = Fixture::start().await;
     let mut client = fixture.client(false).await;
     assert_eq!(client.get(&format!("{PODS}/p/log")).await.code, 404);
-    assert_eq!(client.post(PODS, &pod("p")).await.code, 201);
+    assert_eq!(client.post(PODS, &pod("unscheduled")).await.code, 201);
+    assert_eq!(client.get(&format!("{PODS}/unscheduled/log")).await.code, 204);
+    let mut scheduled = pod("p");
+    scheduled["spec"]["nodeName"] = "n".into();
+    assert_eq!(client.post(PODS, &scheduled).await.code, 201);
     assert_eq!(client.get(&format!("{PODS}/p/log?tailLines=-1")).await.code, 422);
+    let split = client.get(&format!("{PODS}/p/log?stream=Stdout")).await;
+    let text = "PodLogOptions \"p\" is invalid: stream: Forbidden: may not be specified";
+    assert_eq!((split.code, split.message().as_str()), (422, text));
+    let wrong = client.get(&format!("{PODS}/p/log?container=x")).await;
+    assert_eq!((wrong.code, wrong.message().as_str()), (400, "container x is not valid for pod p"));
     assert_eq!(client.get(&format!("{PODS}/p/log")).await.code, 503);
     fixture.api.connect(Arc::new(Parrot));
     let answer = client.get(&format!("{PODS}/p/log?container=c&tailLines=2&timestamps=true")).await;
