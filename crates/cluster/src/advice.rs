@@ -9,22 +9,14 @@ pub(crate) fn advice(object: &Value) -> Vec<String> {
     let spec = &object["spec"];
     match object["kind"].as_str() {
         Some("Pod") => pod_advice(spec, "spec"),
-        Some("Job") => {
-            let mut advice = job_advice(spec);
-            advice.extend(pod_advice(&spec["template"]["spec"], "spec.template.spec"));
-            advice
+        Some("Job") => pod_advice(&spec["template"]["spec"], "spec.template.spec"),
+        Some("CronJob") => {
+            let template = "spec.jobTemplate.spec.template.spec";
+            pod_advice(&spec["jobTemplate"]["spec"]["template"]["spec"], template)
         }
+        Some("ReplicationController") => vec!["spec: not honoured, no controller here makes its pods".to_owned()],
         _ => Vec::new(),
     }
-}
-
-/// The Job controller honours every field but those that upstream leaves to other controllers.
-fn job_advice(spec: &Value) -> Vec<String> {
-    let mut advice = Vec::new();
-    if !spec["ttlSecondsAfterFinished"].is_null() {
-        advice.push("spec.ttlSecondsAfterFinished: not honoured, a finished Job stays until it is deleted".to_owned());
-    }
-    advice
 }
 
 fn pod_advice(spec: &Value, prefix: &str) -> Vec<String> {
@@ -60,11 +52,11 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_will_not_be_cleaned_up_by_itself_says_so() {
-        let job = |spec: serde_json::Value| advice(&json!({"kind": "Job", "spec": spec}));
-        let text = "spec.ttlSecondsAfterFinished: not honoured, a finished Job stays until it is deleted";
-        assert_eq!(job(json!({"ttlSecondsAfterFinished": 0})), [text]);
-        assert!(job(json!({"activeDeadlineSeconds": 5, "suspend": true})).is_empty());
+    fn a_controller_that_nothing_acts_on_says_so() {
+        let text = "spec: not honoured, no controller here makes its pods";
+        assert_eq!(advice(&json!({"kind": "ReplicationController", "spec": {}})), [text]);
+        let job = json!({"kind": "Job", "spec": {"activeDeadlineSeconds": 5, "ttlSecondsAfterFinished": 0}});
+        assert!(advice(&job).is_empty());
     }
 
     #[test]

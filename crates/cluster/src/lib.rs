@@ -20,7 +20,7 @@ use apiserver::http::Serving;
 use apiserver::http::pki::Identity;
 use client::Client;
 use jiff::Timestamp;
-use job_controller::JobController;
+use job_controller::{CronJobController, JobController, TtlController};
 use kubelet::runtime::Runtime;
 use kubelet::runtime::process::{ProcessConfig, ProcessRuntime};
 use kubelet::{Containers, Kubelet, KubeletConfig};
@@ -47,6 +47,8 @@ pub struct Cluster {
     server: Arc<ApiServer>,
     client: Client,
     jobs: JobController,
+    cron_jobs: CronJobController,
+    expiry: TtlController,
     system: SystemControllers,
     kubelet: Arc<Kubelet>,
     serving: Mutex<Option<Serving>>,
@@ -81,9 +83,14 @@ impl Cluster {
         let kubelet = Arc::new(start_kubelet(&config, client.acting_as("kubelet"))?);
         server.connect(Arc::new(KubeletConnector(kubelet.clone())));
         let jobs = JobController::start(controllers.clone(), config.clock.clone());
+        let local = jiff::tz::TimeZone::system();
+        let cron_jobs = CronJobController::start(controllers.clone(), config.clock.clone(), local);
+        let expiry = TtlController::start(controllers.clone(), config.clock.clone());
         let system = SystemControllers::start(controllers, config.clock, system_config(&server)).await?;
         jobs.synced().await;
-        Ok(Self { server, client, jobs, system, kubelet, serving: Mutex::new(None) })
+        cron_jobs.synced().await;
+        expiry.synced().await;
+        Ok(Self { server, client, jobs, cron_jobs, expiry, system, kubelet, serving: Mutex::new(None) })
     }
 
     /// A client that calls this cluster in process.
@@ -149,6 +156,8 @@ impl Cluster {
         if let Some(serving) = serving {
             serving.shutdown().await;
         }
+        self.cron_jobs.shutdown().await;
+        self.expiry.shutdown().await;
         self.jobs.shutdown().await;
         self.system.shutdown().await;
         self.kubelet.shutdown().await;

@@ -12,6 +12,7 @@
 pub mod backoff;
 pub mod conditions;
 mod context;
+pub mod cron_job;
 mod failure_policy;
 pub mod indexes;
 mod ownership;
@@ -23,6 +24,7 @@ pub mod spec;
 mod success_policy;
 mod terminal;
 mod tracking;
+pub mod ttl;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 mod common;
 mod consistency;
+mod cron_jobs;
 mod jobs;
 mod pods;
 mod transports;

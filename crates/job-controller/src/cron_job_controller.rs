@@ -1,0 +1,301 @@
+//! The shell of CronJobs: observes them and the Jobs that they control, plans when both caches have caught up with this
+//! controller's own writes, and performs the plan in its fixed order. It decides nothing.
+//!
+//! A Job that was created but not yet written into the status is found again by its name, which is the activation's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
+use api::resource::{CRON_JOBS, JOBS};
+use api::{Object, Revision, Uid};
+use client::{Client, Error, Observation, Selection, observe};
+use clock::SharedClock;
+use controller::{Controller, Freshness, Outcome, Queue, Recorder, RecorderTask, Runner, RunnerHandle, Severity};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use crate::plan;
+use crate::plan::cron_job::{CronJob, JobView, Plan, Reference, Start, Status};
+
+const CRON_JOB_SOURCE: usize = 0;
+/// The annotation that says for which activation a Job was started.
+const SCHEDULED_TIMESTAMP: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
+
+/// A running CronJob controller.
+pub struct CronJobController {
+    runner: RunnerHandle,
+    recorder: RecorderTask,
+}
+
+impl CronJobController {
+    /// Starts the controller on the current tokio runtime. `zone` is that of CronJobs which name none.
+    pub fn start(client: Client, clock: SharedClock, zone: TimeZone) -> Self {
+        let (recorder, task) = Recorder::start(client.clone(), clock.clone(), "cronjob-controller");
+        let follow = |resource| observe(client.clone(), clock.clone(), resource, Selection::default());
+        let (cron_jobs, jobs) = (follow(CRON_JOBS), follow(JOBS));
+        let inner = Inner { client, clock: clock.clone(), zone, recorder, state: Mutex::default() };
+        let runner = Runner::new(Arc::new(inner), clock).source(cron_jobs).source(jobs).start();
+        Self { runner, recorder: task }
+    }
+
+    /// Waits until CronJobs and Jobs were listed once.
+    pub async fn synced(&self) {
+        self.runner.synced().await;
+    }
+
+    /// Stops, once all flights have ended and all events were sent.
+    pub async fn shutdown(self) {
+        self.runner.shutdown().await;
+        self.recorder.shutdown().await;
+    }
+}
+
+struct Inner {
+    client: Client,
+    clock: SharedClock,
+    zone: TimeZone,
+    recorder: Recorder,
+    /// Never held across an await.
+    state: Mutex<State>,
+}
+
+/// What was observed, by the UID of the CronJob.
+#[derive(Default)]
+struct State {
+    cron_jobs: HashMap<Uid, Arc<Object>>,
+    /// The Jobs that each controls.
+    jobs: HashMap<Uid, HashMap<Uid, JobView>>,
+    /// The CronJob of each Job.
+    owners: HashMap<Uid, Uid>,
+    cron_job_gate: Freshness<Uid>,
+    job_gate: Freshness<Uid>,
+}
+
+/// The CronJob that controls a Job.
+fn owner(job: &Object) -> Option<&Uid> {
+    job.meta().controller().filter(|owner| owner.kind == "CronJob").map(|owner| &owner.uid)
+}
+
+impl State {
+    /// Takes in an observation; the CronJobs to look at, and the revision reached.
+    fn apply(&mut self, source: usize, observation: Observation) -> (Vec<Uid>, Revision) {
+        match (source, observation) {
+            (_, Observation::Reached(revision)) => (Vec::new(), revision),
+            (CRON_JOB_SOURCE, Observation::Restarted { objects, revision }) => {
+                self.cron_jobs = objects.into_iter().map(|object| (object.meta().uid.clone(), object)).collect();
+                self.cron_job_gate.restarted(revision);
+                (self.cron_jobs.keys().cloned().collect(), revision)
+            }
+            (CRON_JOB_SOURCE, Observation::Applied(object)) => {
+                let (uid, revision) = (object.meta().uid.clone(), object.meta().revision);
+                self.cron_jobs.insert(uid.clone(), object);
+                (vec![uid], revision)
+            }
+            (CRON_JOB_SOURCE, Observation::Deleted(object)) => {
+                let uid = &object.meta().uid;
+                self.cron_jobs.remove(uid);
+                self.cron_job_gate.forget(uid);
+                self.job_gate.forget(uid);
+                (Vec::new(), object.meta().revision)
+            }
+            (_, Observation::Restarted { objects, revision }) => {
+                (self.jobs, self.owners) = Default::default();
+                objects.iter().for_each(|job| drop(self.apply_job(job)));
+                self.job_gate.restarted(revision);
+                (self.cron_jobs.keys().cloned().collect(), revision)
+            }
+            (_, Observation::Applied(job)) => (self.apply_job(&job), job.meta().revision),
+            (_, Observation::Deleted(job)) => (self.remove_job(&job.meta().uid), job.meta().revision),
+        }
+    }
+
+    fn apply_job(&mut self, job: &Object) -> Vec<Uid> {
+        let mut woken = Vec::new();
+        let uid = &job.meta().uid;
+        if self.owners.get(uid) != owner(job) {
+            woken = self.remove_job(uid);
+        }
+        if let Some(owner) = owner(job) {
+            self.owners.insert(uid.clone(), owner.clone());
+            self.jobs.entry(owner.clone()).or_default().insert(uid.clone(), JobView::read(job));
+            woken.push(owner.clone());
+        }
+        woken
+    }
+
+    fn remove_job(&mut self, uid: &Uid) -> Vec<Uid> {
+        let Some(owner) = self.owners.remove(uid) else { return Vec::new() };
+        if let Some(jobs) = self.jobs.get_mut(&owner) {
+            jobs.remove(uid);
+            if jobs.is_empty() {
+                self.jobs.remove(&owner);
+            }
+        }
+        vec![owner]
+    }
+
+    /// Plans for a CronJob; one whose cache is behind comes back when it has caught up.
+    fn plan(&mut self, uid: &Uid, now: Timestamp, zone: &TimeZone) -> Option<(Arc<Object>, Plan)> {
+        let (cron_jobs, jobs) = (self.cron_job_gate.reached(), self.job_gate.reached());
+        let fresh = self.cron_job_gate.is_fresh(uid, cron_jobs) & self.job_gate.is_fresh(uid, jobs);
+        let object = self.cron_jobs.get(uid).filter(|_| fresh)?.clone();
+        let cron_job = match CronJob::read(&object) {
+            Ok(cron_job) => cron_job,
+            Err(error) => {
+                tracing::error!(cron_job = %object.meta().key(), %error, "a CronJob cannot be read and is skipped");
+                return None;
+            }
+        };
+        let mut jobs: Vec<JobView> = self.jobs.get(uid).into_iter().flat_map(HashMap::values).cloned().collect();
+        jobs.sort_by(|a, b| a.name.cmp(&b.name));
+        let plan = plan::cron_job::plan(&cron_job, &jobs, now, zone);
+        Some((object, plan))
+    }
+}
+
+impl Controller for Inner {
+    type Key = Uid;
+    type Error = Error;
+
+    fn name(&self) -> &'static str {
+        "cronjob"
+    }
+
+    fn observe(&self, source: usize, observation: Observation, _now: Timestamp, queue: &mut Queue<Uid>) {
+        let mut state = self.state.lock();
+        let (mut woken, revision) = state.apply(source, observation);
+        let gate = if source == CRON_JOB_SOURCE { &mut state.cron_job_gate } else { &mut state.job_gate };
+        woken.extend(gate.observed(revision));
+        for uid in woken {
+            queue.add(uid);
+        }
+    }
+
+    fn keys(&self) -> Vec<Uid> {
+        self.state.lock().cron_jobs.keys().cloned().collect()
+    }
+
+    async fn reconcile(&self, uid: Uid) -> Result<Outcome, Error> {
+        let planned = self.state.lock().plan(&uid, self.clock.now(), &self.zone);
+        let Some((cron_job, plan)) = planned else { return Ok(Outcome::done()) };
+        self.apply(&cron_job, &plan).await?;
+        Ok(Outcome::from(plan.wake_at))
+    }
+}
+
+impl Inner {
+    fn event(&self, cron_job: &Object, severity: Severity, reason: &str, message: String) {
+        self.recorder.event(cron_job.meta(), severity, reason, message);
+    }
+
+    async fn apply(&self, cron_job: &Object, plan: &Plan) -> Result<(), Error> {
+        for event in &plan.events {
+            let severity = match event.severity {
+                plan::Severity::Normal => Severity::Normal,
+                plan::Severity::Warning => Severity::Warning,
+            };
+            self.event(cron_job, severity, event.reason, event.message.clone());
+        }
+        for (uid, name) in &plan.deletes {
+            self.delete(cron_job, uid, name).await?;
+        }
+        let started = match &plan.start {
+            Some(start) => self.start(cron_job, start).await?.map(|job| (job, start.scheduled)),
+            None => None,
+        };
+        let mut status = match &plan.status {
+            Some(status) => status.clone(),
+            None if started.is_some() => CronJob::read(cron_job).map(|read| read.status).unwrap_or_default(),
+            None => return Ok(()),
+        };
+        if let Some((job, scheduled)) = started {
+            status.active.push(job);
+            status.last_schedule = Some(scheduled);
+        }
+        self.write_status(cron_job, &status).await
+    }
+
+    async fn delete(&self, cron_job: &Object, uid: &Uid, name: &str) -> Result<(), Error> {
+        let preconditions = Preconditions { uid: Some(uid.to_string()), ..Preconditions::default() };
+        let options = DeleteOptions {
+            preconditions: Some(preconditions),
+            propagation_policy: Some("Background".to_owned()),
+            ..DeleteOptions::default()
+        };
+        match self.client.delete(&JOBS, cron_job.meta().namespace.as_deref(), name, &options).await {
+            Ok(_) => self.event(cron_job, Severity::Normal, "SuccessfulDelete", format!("Deleted job {name}")),
+            Err(error) if error.is_not_found() || error.is_conflict() => {}
+            Err(error) => {
+                self.event(cron_job, Severity::Warning, "FailedDelete", format!("Deleted job: {error}"));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a Job; `None` when somebody else's has its name.
+    async fn start(&self, cron_job: &Object, start: &Start) -> Result<Option<Reference>, Error> {
+        let namespace = cron_job.meta().namespace.as_deref();
+        let job = match self.client.create(&JOBS, namespace, job(cron_job, start)).await {
+            Ok(job) => {
+                self.event(cron_job, Severity::Normal, "SuccessfulCreate", format!("Created job {}", start.name));
+                job
+            }
+            Err(error) if error.is_already_exists() => self.client.get(&JOBS, namespace, &start.name).await?,
+            Err(error) => {
+                self.event(cron_job, Severity::Warning, "FailedCreate", format!("Error creating job: {error}"));
+                return Err(error);
+            }
+        };
+        if owner(&job) != Some(&cron_job.meta().uid) {
+            return Ok(None);
+        }
+        self.state.lock().job_gate.wrote(&cron_job.meta().uid, job.meta().revision);
+        Ok(Some(Reference::of(&job)))
+    }
+
+    async fn write_status(&self, cron_job: &Object, status: &Status) -> Result<(), Error> {
+        let mut value = cron_job.to_value();
+        value["status"] = serde_json::to_value(status).expect("a status is plain data");
+        let meta = cron_job.meta();
+        let written =
+            self.client.update(&CRON_JOBS, meta.namespace.as_deref(), &meta.name, Some("status"), value).await;
+        match written {
+            Ok(written) => {
+                self.state.lock().cron_job_gate.wrote(&meta.uid, written.meta().revision);
+                Ok(())
+            }
+            // It changed meanwhile: the change is on its way and plans anew.
+            Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The Job of an activation.
+fn job(cron_job: &Object, start: &Start) -> Value {
+    let template = cron_job.field("/spec/jobTemplate").unwrap_or_default();
+    let meta = cron_job.meta();
+    let mut annotations = template["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
+    annotations.insert(SCHEDULED_TIMESTAMP.to_owned(), start.shown.as_str().into());
+    let mut metadata = json!({
+        "name": start.name,
+        "namespace": meta.namespace,
+        "annotations": annotations,
+        "ownerReferences": [{
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "name": meta.name,
+            "uid": meta.uid,
+            "controller": true,
+            "blockOwnerDeletion": true,
+        }],
+    });
+    if let Some(labels) = template["metadata"].get("labels") {
+        metadata["labels"] = labels.clone();
+    }
+    json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]})
+}

@@ -1,0 +1,109 @@
+//! Deletes finished Jobs when their `spec.ttlSecondsAfterFinished` is over (`pkg/controller/ttlafterfinished`).
+//!
+//! Before it deletes, it reads the Job once more: the seconds may have been raised in the last moment. The Job goes in
+//! the foreground, with its pods, and only if it still is that Job and not one of the same name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
+use api::resource::JOBS;
+use api::{Object, ObjectKey, Uid};
+use client::{Client, Error, Observation, Selection, observe};
+use clock::SharedClock;
+use controller::{Controller, Outcome, Queue, Runner, RunnerHandle};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+use crate::plan::ttl;
+
+/// A running TTL controller.
+pub struct TtlController(RunnerHandle);
+
+impl TtlController {
+    /// Starts the controller on the current tokio runtime.
+    pub fn start(client: Client, clock: SharedClock) -> Self {
+        let jobs = observe(client.clone(), clock.clone(), JOBS, Selection::default());
+        let inner = Inner { client, clock: clock.clone(), expiring: Mutex::default() };
+        Self(Runner::new(Arc::new(inner), clock).source(jobs).start())
+    }
+
+    /// Waits until Jobs were listed once.
+    pub async fn synced(&self) {
+        self.0.synced().await;
+    }
+
+    /// Stops.
+    pub async fn shutdown(self) {
+        self.0.shutdown().await;
+    }
+}
+
+struct Inner {
+    client: Client,
+    clock: SharedClock,
+    /// The Jobs whose time runs.
+    expiring: Mutex<HashMap<Uid, ObjectKey>>,
+}
+
+impl Inner {
+    fn apply(&self, job: &Object, queue: &mut Queue<Uid>) {
+        let uid = &job.meta().uid;
+        if let Some(due) = ttl::due(job) {
+            self.expiring.lock().insert(uid.clone(), job.meta().key());
+            queue.add_at(uid.clone(), due);
+        } else {
+            self.expiring.lock().remove(uid);
+        }
+    }
+}
+
+impl Controller for Inner {
+    type Key = Uid;
+    type Error = Error;
+
+    fn name(&self) -> &'static str {
+        "ttl-after-finished"
+    }
+
+    fn observe(&self, _source: usize, observation: Observation, _now: Timestamp, queue: &mut Queue<Uid>) {
+        match observation {
+            Observation::Restarted { objects, .. } => {
+                self.expiring.lock().clear();
+                objects.iter().for_each(|job| self.apply(job, queue));
+            }
+            Observation::Applied(job) => self.apply(&job, queue),
+            Observation::Deleted(job) => drop(self.expiring.lock().remove(&job.meta().uid)),
+            Observation::Reached(_) => {}
+        }
+    }
+
+    fn keys(&self) -> Vec<Uid> {
+        self.expiring.lock().keys().cloned().collect()
+    }
+
+    async fn reconcile(&self, uid: Uid) -> Result<Outcome, Error> {
+        let Some(key) = self.expiring.lock().get(&uid).cloned() else { return Ok(Outcome::done()) };
+        let job = match self.client.get(&JOBS, key.namespace.as_deref(), &key.name).await {
+            Ok(job) if job.meta().uid == uid => job,
+            Ok(_) => return Ok(Outcome::done()),
+            Err(error) if error.is_not_found() => return Ok(Outcome::done()),
+            Err(error) => return Err(error),
+        };
+        match ttl::due(&job) {
+            None => return Ok(Outcome::done()),
+            Some(due) if due > self.clock.now() => return Ok(Outcome::wake_at(due)),
+            Some(_) => {}
+        }
+        let options = DeleteOptions {
+            preconditions: Some(Preconditions { uid: Some(uid.to_string()), ..Preconditions::default() }),
+            propagation_policy: Some("Foreground".to_owned()),
+            ..DeleteOptions::default()
+        };
+        match self.client.delete(&JOBS, key.namespace.as_deref(), &key.name, &options).await {
+            Ok(_) => Ok(Outcome::done()),
+            Err(error) if error.is_not_found() || error.is_conflict() => Ok(Outcome::done()),
+            Err(error) => Err(error),
+        }
+    }
+}
