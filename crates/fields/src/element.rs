@@ -87,6 +87,11 @@ impl PathElement {
         Self::Key(fields.into())
     }
 
+    /// An item with this value in its only key field.
+    pub fn single_key(name: Name, value: Value) -> Self {
+        Self::Key(Arc::new([(name, value)]))
+    }
+
     /// A member of a set.
     pub fn value(value: Value) -> Self {
         Self::Value(Arc::new(value))

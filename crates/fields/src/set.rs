@@ -42,6 +42,11 @@ impl Node {
 }
 
 impl Set {
+    /// An empty set with room for so many nodes.
+    pub fn with_capacity(nodes: usize) -> Self {
+        Self { nodes: Vec::with_capacity(nodes) }
+    }
+
     /// Whether nothing is in the set.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()

@@ -76,6 +76,19 @@ impl Strategy for PodStrategy {
         }
     }
 
+    fn writable_fields(&self, subresource: Option<&str>) -> &'static [&'static str] {
+        match subresource {
+            Some("ephemeralcontainers") => &["spec.ephemeralContainers"],
+            Some("resize") => &[
+                "spec.containers.*.resources",
+                "spec.containers.*.resizePolicy",
+                "spec.initContainers.*.resources",
+                "spec.initContainers.*.resizePolicy",
+            ],
+            _ => &[],
+        }
+    }
+
     fn validate_create(&self, object: &Value) -> FieldErrors {
         update::validate_create(object)
     }

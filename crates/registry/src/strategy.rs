@@ -133,6 +133,13 @@ pub trait Strategy: Send + Sync + 'static {
         }
     }
 
+    /// The only fields that a write of a subresource may change, when they are easier to name than the others
+    /// (upstream's `GetResetFieldsFilter`); `*` stands for any item.
+    fn writable_fields(&self, subresource: Option<&str>) -> &'static [&'static str] {
+        let _ = subresource;
+        &[]
+    }
+
     /// What is wrong with a new object, besides its metadata.
     fn validate_create(&self, object: &Value) -> FieldErrors;
 

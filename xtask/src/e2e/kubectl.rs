@@ -3,6 +3,7 @@
 //! caches what a server serves by host and port.
 
 mod access;
+mod apply;
 mod awaited;
 mod cascade;
 mod described;
@@ -60,6 +61,8 @@ fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> any
     session.run(&reading::steps(), report)?;
     writing::files(&session)?;
     session.run(&writing::steps(), report)?;
+    apply::files(&session)?;
+    session.run(&apply::steps(), report)?;
     session.run(&jobs::deletion(), report)?;
     mistakes::files(&session)?;
     session.run(&mistakes::steps(), report)?;

@@ -107,7 +107,10 @@ pub(super) fn with_writer<T>(
     let kind = &server.catalogue().at(target.index.0).descriptor().kind;
     let st = schema::of_kind(kind)?;
     let subresource = request.subresource.as_deref();
-    let reset = Reset::new(target.strategy.reset_fields(subresource));
+    let reset = match target.strategy.writable_fields(subresource) {
+        [] => Reset::new(target.strategy.reset_fields(subresource)),
+        fields => Reset::all_but(fields),
+    };
     let name = request.options.field_manager.as_deref().unwrap_or_default();
     let now = api::time::whole_seconds(server.clock.now());
     Some(act(&Writer { st, kind, name, subresource: subresource.unwrap_or_default(), reset: &reset, now }))

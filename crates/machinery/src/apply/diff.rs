@@ -2,7 +2,7 @@
 //!
 //! This runs on every write, so it builds nothing for what is equal, and does not look at what is excluded.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
 use fields::{Name, Node, PathElement, Set};
 use serde_json::{Map, Value};
@@ -150,34 +150,41 @@ impl Walk {
         if lhs == rhs {
             return;
         }
-        let (left, right) = (grouped(shape, lhs), grouped(shape, rhs));
-        for (element, values) in &left {
-            self.item(shape, element, values, right.get(element).map_or(&[], Vec::as_slice), out);
-        }
-        for (element, values) in right.iter().filter(|(element, _)| !left.contains_key(*element)) {
-            self.item(shape, element, &[], values, out);
+        let (left, right) = (ordered(shape, lhs), ordered(shape, rhs));
+        let (mut l, mut r) = (groups(&left).peekable(), groups(&right).peekable());
+        loop {
+            let order = match (l.peek(), r.peek()) {
+                (None, None) => return,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((left, _)), Some((right, _))) => left.cmp(right),
+            };
+            let left = if order == Ordering::Greater { None } else { l.next() };
+            let right = if order == Ordering::Less { None } else { r.next() };
+            let Some((element, _)) = left.or(right) else { return };
+            self.item(shape, element, left.map_or(&[], |(_, items)| items), right.map_or(&[], |(_, items)| items), out);
         }
     }
 
     /// Compares all items of one key. Items that share a key are one value together.
-    fn item(&self, shape: Shape, element: &PathElement, left: &[&Value], right: &[&Value], out: &mut Diff) {
+    fn item(&self, shape: Shape, element: &PathElement, left: Items<'_>, right: Items<'_>, out: &mut Diff) {
         let inner = item_shape(shape);
         match (left, right) {
             (left, right) if left.len() <= 1 && right.len() <= 1 => {
-                let (left, right) = (left.first().copied(), right.first().copied());
+                let (left, right) = (left.first().map(value_of), right.first().map(value_of));
                 self.value(inner, || element.clone(), left, right, None, out);
             }
             (left, right) if left.len() >= 2 && right.len() >= 2 => {
-                if left != right {
+                if !left.iter().map(value_of).eq(right.iter().map(value_of)) {
                     out.changed.push(Node::leaf(element.clone()));
                 }
             }
             (left, right) if left.len() >= 2 => {
-                self.value(inner, || element.clone(), None, right.first().copied(), None, out);
+                self.value(inner, || element.clone(), None, right.first().map(value_of), None, out);
                 out.removed.push(Node::leaf(element.clone()));
             }
             (left, _) => {
-                self.value(inner, || element.clone(), left.first().copied(), None, None, out);
+                self.value(inner, || element.clone(), left.first().map(value_of), None, None, out);
                 out.changed.push(Node::leaf(element.clone()));
             }
         }
@@ -193,15 +200,26 @@ pub(super) fn item_shape(list: Shape) -> Shape {
     }
 }
 
-/// Items by their path elements; items without one are left out.
-pub(super) fn grouped(shape: Shape, list: &[Value]) -> BTreeMap<PathElement, Vec<&Value>> {
-    let mut found: BTreeMap<PathElement, Vec<&Value>> = BTreeMap::new();
-    for item in list {
-        if let Ok(element) = item_element(shape, item) {
-            found.entry(element).or_default().push(item);
-        }
+/// Items with their path elements.
+type Items<'a> = &'a [(PathElement, &'a Value)];
+
+fn value_of<'a>(item: &(PathElement, &'a Value)) -> &'a Value {
+    item.1
+}
+
+/// Items ordered by their path elements, those of one element in the order of the list; items without one are left out.
+pub(super) fn ordered(shape: Shape, list: &[Value]) -> Vec<(PathElement, &Value)> {
+    let mut found: Vec<(PathElement, &Value)> = Vec::with_capacity(list.len());
+    found.extend(list.iter().filter_map(|item| Some((item_element(shape, item).ok()?, item))));
+    if !found.is_sorted_by(|a, b| a.0 <= b.0) {
+        found.sort_by(|a, b| a.0.cmp(&b.0));
     }
     found
+}
+
+/// Ordered items, together with those that share their path element.
+pub(super) fn groups<'a>(ordered: Items<'a>) -> impl Iterator<Item = (&'a PathElement, Items<'a>)> {
+    ordered.chunk_by(|a, b| a.0 == b.0).map(|group| (&group[0].0, group))
 }
 
 /// Whether a value counts: Go objects have no empty lists and maps.
@@ -221,7 +239,11 @@ pub(super) fn whole(shape: Shape, element: PathElement, value: &Value, form: For
 }
 
 fn inside(shape: Shape, value: &Value, form: Form) -> Set {
-    let mut set = Set::default();
+    let room = entries(value).map_or_else(|| items(value).len(), Map::len);
+    let mut set = match shape {
+        Shape::Scalar(_) | Shape::Atomic(_) | Shape::Opaque => return Set::default(),
+        _ => Set::with_capacity(room),
+    };
     match shape {
         Shape::Struct(st) => {
             let Some(map) = entries(value) else { return set };
@@ -244,10 +266,10 @@ fn inside(shape: Shape, value: &Value, form: Form) -> Set {
             }
         }
         Shape::Set(_) | Shape::Keyed(..) => {
-            for (element, values) in grouped(shape, items(value)) {
-                match values.as_slice() {
-                    [one] => set.push(whole(item_shape(shape), element, one, form)),
-                    _ => set.push(Node::leaf(element)),
+            for (element, values) in groups(&ordered(shape, items(value))) {
+                match values {
+                    [(_, one)] => set.push(whole(item_shape(shape), element.clone(), one, form)),
+                    _ => set.push(Node::leaf(element.clone())),
                 }
             }
         }

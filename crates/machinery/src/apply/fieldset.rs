@@ -4,7 +4,7 @@
 use fields::{Node, PathElement, Set};
 use serde_json::Value;
 
-use super::diff::{grouped, item_shape};
+use super::diff::{groups, item_shape, ordered};
 use super::shape::{Shape, entries, field_element, items};
 use crate::schema::Struct;
 
@@ -31,12 +31,12 @@ fn inside(shape: Shape, value: &Value) -> Set {
             }
         }
         Shape::Set(_) | Shape::Keyed(..) => {
-            for (element, values) in grouped(shape, items(value)) {
-                let children = match values.as_slice() {
-                    [one] => inside(item_shape(shape), one),
+            for (element, values) in groups(&ordered(shape, items(value))) {
+                let children = match values {
+                    [(_, one)] => inside(item_shape(shape), one),
                     _ => Set::default(),
                 };
-                set.push(Node::new(element, true, children));
+                set.push(Node::new(element.clone(), true, children));
             }
         }
         Shape::Scalar(_) | Shape::Atomic(_) | Shape::Opaque => {}

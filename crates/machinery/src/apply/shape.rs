@@ -119,6 +119,11 @@ fn keyed(st: &'static Struct, keys: &'static [Box<str>], entries: &Map<String, V
         let value = entries.get(key).or_else(|| st.field(key)?.implicit.as_ref())?;
         Some((Name::Static(key), value.clone()))
     };
+    if let [key] = keys
+        && let Some((name, value)) = of(key)
+    {
+        return Ok(PathElement::single_key(name, value));
+    }
     let found: Vec<_> = keys.iter().filter_map(|key| of(key)).collect();
     if found.is_empty() {
         let names: Vec<String> = keys.iter().map(|key| format!("{key:?}")).collect();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fields::{Identity, Manager, Node, Operation, PathElement, Set};
+use fields::{Identity, Manager, Node, Operation, Path, PathElement, Set};
 use serde_json::Value;
 
 use super::conflict::Conflict;
@@ -12,14 +12,63 @@ use crate::schema::Struct;
 
 /// Fields that a write through one door never changes, such as `status` in a write of the main resource. They are
 /// neither compared nor managed.
-#[derive(Clone, Debug, Default)]
-pub struct Reset(Set);
+#[derive(Clone, Debug)]
+pub struct Reset(Filter);
+
+#[derive(Clone, Debug)]
+enum Filter {
+    /// These paths and what is below them.
+    Only(Set),
+    /// All but these paths, what is below them and what leads to them; a step of none is any step.
+    AllBut(Vec<Vec<Option<PathElement>>>),
+}
 
 impl Reset {
     /// Reads dotted paths, such as `metadata.ownerReferences`.
     pub fn new(paths: &[&str]) -> Self {
-        Self(paths.iter().map(|path| path.split('.').map(PathElement::field).collect()).collect())
+        let path = |path: &&str| path.split('.').map(PathElement::field).collect::<Path>();
+        Self(Filter::Only(paths.iter().map(path).collect()))
     }
+
+    /// The reverse: nothing but these paths may change; `*` is any step.
+    pub fn all_but(paths: &[&str]) -> Self {
+        let step = |step: &str| (step != "*").then(|| PathElement::field(step));
+        Self(Filter::AllBut(paths.iter().map(|path| path.split('.').map(step).collect()).collect()))
+    }
+
+    fn exclude(&self) -> Option<&Set> {
+        match &self.0 {
+            Filter::Only(set) => (!set.is_empty()).then_some(set),
+            Filter::AllBut(_) => None,
+        }
+    }
+
+    fn filter(&self, set: Set) -> Set {
+        match &self.0 {
+            Filter::Only(exclude) if exclude.is_empty() => set,
+            Filter::Only(exclude) => set.recursive_difference(exclude),
+            Filter::AllBut(paths) => matching(&set, &paths.iter().map(Vec::as_slice).collect::<Vec<_>>()),
+        }
+    }
+}
+
+fn matching(set: &Set, paths: &[&[Option<PathElement>]]) -> Set {
+    let mut out = Set::default();
+    for node in set.nodes() {
+        let leads = |path: &&[Option<PathElement>]| match path {
+            [first, rest @ ..] if first.as_ref().is_none_or(|step| *step == node.element) => Some(rest.to_vec()),
+            _ => None,
+        };
+        let rest: Vec<_> = paths.iter().filter_map(leads).collect();
+        if rest.iter().any(Vec::is_empty) {
+            out.push(node.clone());
+        } else if !rest.is_empty() {
+            let rest: Vec<_> = rest.iter().map(Vec::as_slice).collect();
+            let below = node.children.as_deref().map(|set| matching(set, &rest)).unwrap_or_default();
+            out.push(Node::new(node.element.clone(), node.member, below));
+        }
+    }
+    out
 }
 
 /// The object that all of this is about.
@@ -31,12 +80,14 @@ pub(super) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    fn exclude(&self) -> Option<&Set> {
-        (!self.reset.0.is_empty()).then_some(&self.reset.0)
-    }
-
     pub(super) fn diff(&self, lhs: (&Value, Form), rhs: (&Value, Form)) -> Diff {
-        diff::objects(self.st, lhs, rhs, self.exclude())
+        let diff = diff::objects(self.st, lhs, rhs, self.reset.exclude());
+        match self.reset.0 {
+            Filter::Only(_) => diff,
+            Filter::AllBut(_) => {
+                Diff { changed: self.reset.filter(diff.changed), removed: self.reset.filter(diff.removed) }
+            }
+        }
     }
 }
 
@@ -83,10 +134,7 @@ pub(super) fn apply(
     who: &Identity,
     force: bool,
 ) -> Result<Merged, Vec<Conflict>> {
-    let mut set = fieldset::of(scope.st, config);
-    if let Some(exclude) = scope.exclude() {
-        set = set.recursive_difference(exclude);
-    }
+    let set = scope.reset.filter(fieldset::of(scope.st, config));
     let last = managers.iter().position(|manager| manager.identity.is(who)).map(|at| managers.remove(at));
     let time = last.as_ref().and_then(|last| last.time);
     managers.push(Arc::new(Manager::new(who.clone(), time, Arc::new(set))));

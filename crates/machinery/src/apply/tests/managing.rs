@@ -79,6 +79,27 @@ fn a_write_through_a_subresource_manages_that_only() {
 }
 
 #[test]
+fn a_subresource_for_a_few_fields_manages_no_others() {
+    let spec = |image: &str, cpu: &str| {
+        pod(json!({"containers": [{"name": "c", "image": image, "resources": {"requests": {"cpu": cpu}}}]}))
+    };
+    let mut live = Live::none();
+    live.create("one", spec("i", "1"));
+    live.seconds += 1;
+    let (kind, new) = (kind(), spec("j", "2"));
+    let reset = Reset::all_but(&["spec.containers.*.resources", "spec.initContainers.*.resources"]);
+    let now = jiff::Timestamp::from_second(live.seconds).unwrap();
+    let st = schema::of_kind(&kind).unwrap();
+    let writer = Writer { st, kind: &kind, name: "two", subresource: "resize", reset: &reset, now };
+    live.managers = updated(&writer, &live.object, &new, &live.managers);
+    assert_eq!(
+        live.fields("U:two"),
+        r#"{"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{"f:resources":{"f:requests":{"f:cpu":{}}}}}}}"#
+    );
+    assert!(live.fields("U:one").contains("f:image") && !live.fields("U:one").contains("f:cpu"));
+}
+
+#[test]
 fn the_oldest_updaters_become_one_when_there_are_more_than_ten() {
     let mut live = Live::none();
     live.create("m0", labelled(json!({"m0": "x"})));
