@@ -2,14 +2,15 @@
 
 mod pages;
 pub(crate) mod sessions;
+mod system;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use api::logs::LogOptions;
-use api::{Gvr, Object, ObjectKey, Reply, Request, Revision, Status, Verb};
+use api::{Body, Gvr, Object, ObjectKey, Reply, Request, Revision, Status, Verb};
 use clock::{SharedClock, SharedEntropy};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use registry::{Catalogue, Strategy};
 use serde_json::Value;
@@ -25,6 +26,9 @@ pub(crate) use pages::{Page, Pages};
 
 /// How long a read waits for a revision that was not reached yet.
 const REVISION_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a request waits for what a controller is about to make: upstream tries ten times, 150 ms apart.
+const PATIENCE: SignedDuration = SignedDuration::from_millis(1_500);
 
 /// What a server is made of.
 pub struct Config {
@@ -160,6 +164,35 @@ impl ApiServer {
             _ => Err(Status::method_not_allowed()),
         };
         Ok(verbs::versions::reply(strategy, reply?))
+    }
+
+    /// What a request should wait for before it is made, for a second at the most: the service account that a controller
+    /// is about to make in the namespace of a new pod. Nothing, as a rule. Upstream's admission waits as well.
+    pub fn awaited(self: &Arc<Self>, request: &Request) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let Body::Object(object) = &request.body else { return None };
+        if request.verb != Verb::Create || request.subresource.is_some() {
+            return None;
+        }
+        let (resource, name) = registry::admission::awaited(&request.resource, object)?;
+        let index = ResourceIndex(self.catalogue.find(&resource)?.stored);
+        let namespace = request.namespace.as_deref()?;
+        let key = ObjectKey::namespaced(namespace, name);
+        let settled = self.store.get(index, &key).is_some()
+            || self.namespace(namespace).is_none_or(|namespace| namespace.meta().is_deleting());
+        (!settled).then(|| self.clone().wait_for(index, key))
+    }
+
+    async fn wait_for(self: Arc<Self>, index: ResourceIndex, key: ObjectKey) {
+        let mut commits = self.commits(index);
+        let deadline = self.clock.now().saturating_add(PATIENCE).expect("seconds keep their unit");
+        let mut over = self.clock.sleep_until(deadline);
+        while self.store.get(index, &key).is_none() {
+            tokio::select! {
+                biased;
+                () = &mut over => return,
+                changed = commits.changed() => if changed.is_err() { return },
+            }
+        }
     }
 
     /// Opens a watch.

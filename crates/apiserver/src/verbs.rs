@@ -1,6 +1,7 @@
 //! The generic verbs (`k8s.io/apiserver/pkg/registry/generic/registry/store.go`). None of them names a kind; the
 //! exceptions are subresources that are operations of their own, such as pods/binding and serviceaccounts/token.
 
+mod admission;
 mod apply;
 pub(crate) mod binding;
 mod body;

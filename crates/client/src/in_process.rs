@@ -19,6 +19,12 @@ pub trait Door: Send + Sync + 'static {
     /// The API's refusal.
     fn call(&self, request: Request) -> Result<Reply, Status>;
 
+    /// What a request should wait for before it is made, if anything.
+    fn awaited(&self, request: &Request) -> Option<BoxFuture<'static, ()>> {
+        let _ = request;
+        None
+    }
+
     /// Opens a watch.
     ///
     /// # Errors
@@ -35,7 +41,11 @@ impl Transport for InProcess {
     fn call(&self, mut request: Request) -> BoxFuture<'static, Result<Reply, Error>> {
         // Whoever asks for strict fields sends what a person wrote, which no type of this process has checked.
         request.trusted = request.options.field_validation != FieldValidation::Strict;
-        ready(self.0.call(request).map_err(Error::Status)).boxed()
+        let Some(wait) = self.0.awaited(&request) else {
+            return ready(self.0.call(request).map_err(Error::Status)).boxed();
+        };
+        let door = self.0.clone();
+        wait.map(move |()| door.call(request).map_err(Error::Status)).boxed()
     }
 
     fn watch(&self, request: Request) -> BoxFuture<'static, Result<EventStream, Error>> {

@@ -20,6 +20,10 @@ impl Door for ServerDoor {
         self.0.call(request)
     }
 
+    fn awaited(&self, request: &Request) -> Option<BoxFuture<'static, ()>> {
+        self.0.awaited(request).map(FutureExt::boxed)
+    }
+
     fn watch(&self, request: Request) -> Result<EventStream, Status> {
         let watch = self.0.watch(&request)?;
         let events = stream::unfold(watch, |mut watch| async move { watch.next().await.map(|event| (event, watch)) });

@@ -77,6 +77,7 @@ impl Cluster {
             bounds: Bounds::default(),
             advice: Arc::new(advice::advice),
         });
+        server.create_system_objects();
         let client = Client::in_process(Arc::new(ServerDoor(server.clone())));
         // As upstream's components call themselves in `managedFields`.
         let controllers = client.acting_as("kube-controller-manager");
@@ -110,6 +111,7 @@ impl Cluster {
         let http = apiserver::http::Config { listener, identity, token: apiserver::http::Token::new(token.clone()) };
         let serving = apiserver::http::serve(self.server.clone(), http)?;
         let address = serving.local_addr();
+        self.server.publish_address(address);
         let before = self.serving.lock().replace(serving);
         if let Some(before) = before {
             before.shutdown().await;

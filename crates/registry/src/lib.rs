@@ -3,6 +3,7 @@
 //!
 //! To add a kind is to add a file here and one line in the [`catalogue`].
 
+pub mod admission;
 pub mod catalogue;
 pub mod config_map;
 pub mod cron_job;

@@ -8,7 +8,7 @@ mod binding;
 mod ephemeral;
 mod gated;
 mod prepare;
-mod qos;
+pub(crate) mod qos;
 mod resize;
 mod status;
 mod table;

@@ -95,10 +95,22 @@ impl Quantity {
         Self { nanos: divide_up(self.nanos, NANO) * NANO, ..self }
     }
 
-    /// The sum, in this one's format.
+    /// The sum, in this one's format unless this is nothing.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
-        Self { nanos: self.nanos.saturating_add(other.nanos).clamp(-MAX, MAX), ..*self }
+        let format = if self.nanos == 0 { other.format } else { self.format };
+        Self { nanos: self.nanos.saturating_add(other.nanos).clamp(-MAX, MAX), format }
+    }
+
+    /// A whole number.
+    pub fn whole(number: i64) -> Self {
+        Self { nanos: i128::from(number) * NANO, format: Format::Decimal }
+    }
+
+    /// The difference, or nothing when the other one is greater.
+    #[must_use]
+    pub fn minus_down_to_zero(self, other: Self) -> Self {
+        Self { nanos: (self.nanos - other.nanos).max(0), ..self }
     }
 
     /// Whether it is a whole number.

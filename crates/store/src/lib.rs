@@ -59,6 +59,19 @@ pub enum Change {
     Delete(Value),
 }
 
+/// One of several writes that are committed together.
+#[derive(Debug)]
+pub struct Write {
+    /// The object's resource.
+    pub resource: ResourceIndex,
+    /// The object's key.
+    pub key: ObjectKey,
+    /// What must hold.
+    pub expected: Expected,
+    /// What is done.
+    pub change: Change,
+}
+
 /// Why a commit did not happen. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
@@ -90,6 +103,34 @@ struct State {
     log: Log,
 }
 
+impl State {
+    /// Checks a change and makes its event, `ahead` revisions from now.
+    fn draft(
+        &self,
+        resource: ResourceIndex,
+        key: &ObjectKey,
+        expected: Expected,
+        change: Change,
+        ahead: u64,
+    ) -> Result<Event, CommitError> {
+        let previous = self.snapshot.get(resource, key).cloned();
+        check(previous.as_ref(), expected)?;
+        encode(resource, Revision(self.revision.0 + ahead), previous, change)
+    }
+
+    /// Takes over what a checked event says.
+    fn apply(&mut self, key: &ObjectKey, event: Event) -> Revision {
+        if event.kind == EventKind::Deleted {
+            self.snapshot.remove(event.resource, key);
+        } else {
+            self.snapshot.insert(event.resource, key.clone(), event.object.clone());
+        }
+        self.revision = event.revision;
+        self.log.push(event);
+        self.revision
+    }
+}
+
 impl Store {
     /// An empty store at revision 1: zero means "any" in the API, so no state may have it.
     pub fn new(bounds: Bounds) -> Self {
@@ -117,24 +158,44 @@ impl Store {
     ) -> Result<Arc<Object>, CommitError> {
         let (object, revision) = {
             let mut state = self.state.lock();
-            let previous = state.snapshot.get(resource, key).cloned();
-            check(previous.as_ref(), expected)?;
-            let revision = Revision(state.revision.0 + 1);
-            let event = encode(resource, revision, previous, change)?;
-            let object = event.object.clone();
-            if event.kind == EventKind::Deleted {
-                state.snapshot.remove(resource, key);
-            } else {
-                state.snapshot.insert(resource, key.clone(), object.clone());
-            }
-            state.revision = revision;
-            state.log.push(event);
-            (object, revision)
+            let event = state.draft(resource, key, expected, change, 1)?;
+            (event.object.clone(), state.apply(key, event))
         };
+        self.tell(resource, revision);
+        Ok(object)
+    }
+
+    /// Compares and commits several writes of different objects, all of them or none: each is a revision and an event
+    /// of its own, in this order, and nothing comes between them.
+    ///
+    /// # Errors
+    /// The position of the write that cannot be done, and why. Nothing is changed then.
+    pub fn commit_together(&self, writes: Vec<Write>) -> Result<Vec<Arc<Object>>, (usize, CommitError)> {
+        let mut done = Vec::with_capacity(writes.len());
+        {
+            let mut state = self.state.lock();
+            let mut drafts = Vec::with_capacity(writes.len());
+            for (position, write) in writes.into_iter().enumerate() {
+                let Write { resource, key, expected, change } = write;
+                let ahead = position as u64 + 1;
+                let event = state.draft(resource, &key, expected, change, ahead).map_err(|why| (position, why))?;
+                drafts.push((key, event));
+            }
+            for (key, event) in drafts {
+                let (resource, object) = (event.resource, event.object.clone());
+                done.push((resource, object, state.apply(&key, event)));
+            }
+        }
+        for (resource, _, revision) in &done {
+            self.tell(*resource, *revision);
+        }
+        Ok(done.into_iter().map(|(_, object, _)| object).collect())
+    }
+
+    fn tell(&self, resource: ResourceIndex, revision: Revision) {
         if let Some(listener) = self.listener.get() {
             listener(resource, revision);
         }
-        Ok(object)
     }
 
     /// Reads one object.

@@ -140,3 +140,25 @@ proptest! {
         prop_assert_eq!(flat(&replayed), flat(&now));
     }
 }
+
+#[test]
+fn writes_committed_together_happen_all_or_not_at_all() {
+    let store = Store::new(Bounds::default());
+    let a = put(&store, "a", Expected::Absent, 1).expect("absent");
+    let write = |name: &str, expected, note| Write {
+        resource: PODS,
+        key: key(name),
+        expected,
+        change: Change::Put(pod(name, note)),
+    };
+    let current = Expected::At(a.meta().revision);
+    let stale = store.commit_together(vec![write("a", current, 2), write("b", Expected::At(Revision(1)), 2)]);
+    assert!(matches!(stale, Err((1, CommitError::Missing))));
+    assert_eq!(store.revision(), a.meta().revision, "nothing was changed");
+    let both = store.commit_together(vec![write("a", current, 3), write("b", Expected::Absent, 3)]).expect("current");
+    let revisions: Vec<u64> = both.iter().map(|object| object.meta().revision.0).collect();
+    assert_eq!(revisions, [a.meta().revision.0 + 1, a.meta().revision.0 + 2]);
+    let events = store.events_after(a.meta().revision, 10).expect("kept");
+    assert_eq!(events.iter().map(|event| event.revision.0).collect::<Vec<_>>(), revisions);
+    assert_eq!(store.get(PODS, &key("a")).expect("kept").to_value()["note"], 3);
+}

@@ -5,7 +5,7 @@ use clock::SharedClock;
 use controller::{Recorder, RecorderTask, RunnerHandle};
 
 use crate::garbage::Resource;
-use crate::{disruption, event_expiry, garbage, namespaces, root_certificate, scheduler, service_accounts};
+use crate::{disruption, event_expiry, garbage, namespaces, quotas, root_certificate, scheduler, service_accounts};
 
 /// What the system controllers need to know of the cluster.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +52,7 @@ impl SystemControllers {
             let resources = config.resources.clone();
             running.runners.push(disruption::start(client.clone(), clock.clone(), recorder, resources));
         }
+        running.runners.push(quotas::start(client.clone(), clock.clone(), &config.resources));
         let recorder = running.recorder(&client, &clock, garbage::COMPONENT);
         running.runners.push(garbage::start(client, clock, config.resources, recorder));
         for runner in &running.runners {

@@ -154,6 +154,9 @@ async fn call(service: &Service, routed: &Routed<'_>, incoming: Incoming) -> Res
         service.server().reached(revision).await;
     }
     let created = routed.verb == Verb::Create;
+    if let Some(wait) = service.server().awaited(&request) {
+        wait.await;
+    }
     let reply = service.server().call(request)?;
     let renderer = Renderer { strategy: routed.strategy, shape: accepted.shape, include, now: service.server().now() };
     Ok(render(reply, &renderer, accepted.encoding, created))

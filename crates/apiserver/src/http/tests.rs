@@ -25,7 +25,7 @@ const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
 pub(super) const PODS: &str = "/api/v1/namespaces/default/pods";
 const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
 
-/// A server with one namespace, `default`, and a client of it.
+/// A server with one namespace, `default`, its service account, and a client of it.
 pub(super) struct Fixture {
     pub(super) serving: Serving,
     pub(super) ca_pem: String,
@@ -49,6 +49,8 @@ impl Fixture {
         let mut client = fixture.client(false).await;
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}});
         assert_eq!(client.post("/api/v1/namespaces", &namespace).await.code, 201);
+        let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
+        assert_eq!(client.post("/api/v1/namespaces/default/serviceaccounts", &account).await.code, 201);
         fixture
     }
 

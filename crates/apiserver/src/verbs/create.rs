@@ -1,4 +1,4 @@
-//! Create: default, note who manages what, prepare, validate, commit.
+//! Create: default, note who manages what, admit, prepare, validate, commit.
 
 use std::sync::Arc;
 
@@ -8,12 +8,15 @@ use fields::Managers;
 use serde_json::Value;
 use store::{Change, CommitError, Expected};
 
+use super::admission::{self, Refusal};
 use super::managers::{self, Given, Managed};
 use super::{body, metadata, moment, rehearsed};
 use crate::server::{ApiServer, Target};
 
 /// How often a taken generated name is drawn anew (upstream's `maxNameGenerationCreateAttempts`).
 const NAME_ATTEMPTS: usize = 8;
+/// How often quotas are read again when others change them in between.
+const MAX_ROUNDS: usize = 1_000;
 
 pub(crate) fn create(server: &ApiServer, target: &Target<'_>, mut request: Request) -> Result<Reply, Status> {
     let kind = &target.strategy.descriptor().kind;
@@ -36,14 +39,16 @@ pub(super) fn commit_new(
 ) -> Result<Reply, Status> {
     let strategy = target.strategy;
     let generated = metadata::for_create(server, target, request, &mut object)?;
+    let namespace = request.namespace.as_deref();
+    metadata::admit_namespace(server, target, namespace, object["metadata"]["name"].as_str().unwrap_or_default())?;
     strategy.default(&mut object);
     let managers = managers::after(server, target, request, None, &object, managed);
+    admission::mutate(server, target, request, &mut object, None)?;
     let _exclusive = moment::exclusive(server, target);
     moment::allocate(server, target, &mut object, None)?;
     strategy.prepare_for_create(&mut object);
     validate(target, &object)?;
-    let namespace = request.namespace.as_deref();
-    metadata::admit_namespace(server, target, namespace, object["metadata"]["name"].as_str().unwrap_or_default())?;
+    admission::validate(server, target, request, &object, None)?;
     let warnings = if request.trusted { Vec::new() } else { server.warnings(target, &object, None) };
     let object = commit(server, target, request, object, generated, &managers)?;
     Ok(Reply { response: Response::Object { object, created: true }, warnings })
@@ -80,19 +85,28 @@ fn commit(
     managers: &Arc<Managers>,
 ) -> Result<Arc<Object>, Status> {
     let mut attempts = if generated { NAME_ATTEMPTS } else { 1 };
+    let mut rounds = MAX_ROUNDS;
     loop {
         let key = key(target, request, &object);
+        let charges = admission::charges(server, target, request, &object, None)?;
         if server.store.get(target.index, &key).is_none() {
             if request.options.dry_run {
                 return rehearsed(&object, Some(managers.clone()));
             }
-            // The clone is needed only when a generated name may have to be drawn again.
-            let value = if generated { object.clone() } else { std::mem::take(&mut object) };
-            match server.store.commit(target.index, &key, Expected::Absent, Change::PutManaged(value, managers.clone()))
-            {
+            // The clone is needed only when a generated name may have to be drawn again, or a quota read again.
+            let again = generated || !charges.is_empty();
+            let value = if again { object.clone() } else { std::mem::take(&mut object) };
+            let change = Change::PutManaged(value, managers.clone());
+            let place = (target.index, &key);
+            match admission::commit(server, place, Expected::Absent, change, charges) {
                 Ok(object) => return Ok(object),
-                Err(CommitError::Exists) => {}
-                Err(error) => return Err(Status::internal(error)),
+                Err(Refusal::Outdated) if rounds > 0 => {
+                    rounds -= 1;
+                    continue;
+                }
+                Err(Refusal::Outdated) => return Err(Status::modified(&target.resource, &key.name)),
+                Err(Refusal::Write(CommitError::Exists)) => {}
+                Err(Refusal::Write(error)) => return Err(Status::internal(error)),
             }
         }
         attempts -= 1;

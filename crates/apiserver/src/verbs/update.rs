@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use api::field::{ErrorType, FieldError, FieldErrors, Path};
 use api::{Body, Gvr, Kind, Object, PatchType, Reply, Request, Response, Status};
+use fields::Managers;
 use machinery::schema;
 use serde_json::Value;
 use store::{Change, CommitError, Expected};
 
+use super::admission::{self, Refusal};
 use super::managers::{self, Given, Managed};
 use super::read::{current, key};
 use super::{apply, body, create, metadata, moment, rehearsed};
@@ -128,20 +130,43 @@ pub(super) fn write(
             warnings.extend(server.warnings(target, &new, Some(&old)));
         }
         let committed = if request.options.dry_run {
-            rehearsed(&new, Some(managers))
+            admission::charges(server, target, request, &new, Some(&old))?;
+            Some(rehearsed(&new, Some(managers))?)
         } else if new == old && managers::are_unchanged(&before, &managers) {
-            Ok(before)
+            Some(before)
         } else {
-            let gone = metadata::is_gone(&new) && !target.strategy.is_held(&new);
-            let change = if gone { Change::Delete(new) } else { Change::PutManaged(new, managers) };
-            match server.store.commit(target.index, &key, Expected::At(before.meta().revision), change) {
-                Ok(object) => Ok(object),
-                // Somebody wrote in between: the next round sees it, and refuses if the client named its revision.
-                Err(CommitError::Conflict(_) | CommitError::Missing) => continue,
-                Err(error) => Err(Status::internal(error)),
-            }
+            commit_changed(server, target, request, (&before, &old), (new, managers))?
         };
-        return committed.map(|object| Reply { response: Response::Object { object, created: false }, warnings });
+        // Without an object somebody wrote in between: the next round sees it, and refuses if the client named its
+        // revision.
+        if let Some(object) = committed {
+            return Ok(Reply { response: Response::Object { object, created: false }, warnings });
+        }
+    }
+    Err(Status::modified(&target.resource, &key.name))
+}
+
+/// Commits a changed object with what it costs; `None` when somebody wrote the object in between.
+fn commit_changed(
+    server: &ApiServer,
+    target: &Target<'_>,
+    request: &Request,
+    (before, old): (&Object, &Value),
+    (mut new, managers): (Value, Arc<Managers>),
+) -> Result<Option<Arc<Object>>, Status> {
+    let gone = metadata::is_gone(&new) && !target.strategy.is_held(&new);
+    let (key, expected) = (before.meta().key(), Expected::At(before.meta().revision));
+    for _ in 0..MAX_RACES {
+        let charges = if gone { Vec::new() } else { admission::charges(server, target, request, &new, Some(old))? };
+        // The object is needed once more only when a quota may have to be read again.
+        let value = if charges.is_empty() { std::mem::take(&mut new) } else { new.clone() };
+        let change = if gone { Change::Delete(value) } else { Change::PutManaged(value, managers.clone()) };
+        match admission::commit(server, (target.index, &key), expected, change, charges) {
+            Ok(object) => return Ok(Some(object)),
+            Err(Refusal::Outdated) => {}
+            Err(Refusal::Write(CommitError::Conflict(_) | CommitError::Missing)) => return Ok(None),
+            Err(Refusal::Write(error)) => return Err(Status::internal(error)),
+        }
     }
     Err(Status::modified(&target.resource, &key.name))
 }
@@ -177,13 +202,14 @@ fn prepare(
 ) -> Result<(), Status> {
     let (strategy, subresource) = (target.strategy, request.subresource.as_deref());
     if subresource.is_none() {
+        admission::mutate(server, target, request, new, Some(old))?;
         moment::allocate(server, target, new, Some(old))?;
     }
     strategy.prepare_for_update(new, old, subresource);
     let mut errors: FieldErrors = registry::metadata::validate_update(&new["metadata"], &old["metadata"]);
     errors.extend(strategy.validate_update(new, old, subresource));
     if errors.is_empty() {
-        return Ok(());
+        return admission::validate(server, target, request, new, Some(old));
     }
     let name = old["metadata"]["name"].as_str().unwrap_or_default();
     Err(Status::invalid(&strategy.descriptor().kind, name, &errors))

@@ -1,4 +1,4 @@
-//! A server of its own for every test, with the `default` namespace in it.
+//! A server of its own for every test, with the `default` namespace and its service account.
 
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub(crate) fn server_with(bounds: Bounds) -> Arc<ApiServer> {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}});
     let request = Request::new(Verb::Create, api::resource::NAMESPACES, None, None).body(Body::Object(namespace));
     server.call(request).expect("the namespace is created");
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
+    create(&server, api::resource::SERVICE_ACCOUNTS, account);
     server
 }
 

@@ -1,5 +1,6 @@
 //! The API server asked as any transport asks it: through `call` and `watch`, with no socket in between.
 
+mod admission;
 mod apply;
 mod common;
 mod deletes;

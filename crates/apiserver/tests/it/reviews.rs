@@ -100,7 +100,6 @@ fn a_token_ends_with_its_account() {
 #[test]
 fn a_token_bound_to_a_pod_ends_with_the_pod() {
     let server = server();
-    account(&server, "default");
     let made = create(&server, api::resource::PODS, pod("p"));
     let reference = json!({"apiVersion": "v1", "kind": "Pod", "name": "p"});
     let bound = token(&server, "default", json!({ "boundObjectRef": reference }));

@@ -5,4 +5,5 @@ mod consistency;
 mod cron_jobs;
 mod jobs;
 mod pods;
+mod quotas;
 mod transports;

@@ -78,13 +78,31 @@ struct Probe {
 async fn each(rule: impl AsyncFn(&mut Probe)) {
     for case in cases() {
         let fixture = Fixture::start().await;
-        let client = fixture.client(false).await;
+        let mut client = fixture.client(false).await;
         let resource = case.descriptor.resource();
+        empty(&mut client, &case).await;
         let mut probe = Probe { case, client, fixture };
         // The test harness shows what is printed by a test that fails: the last line is the resource.
         println!("{resource}");
         rule(&mut probe).await;
     }
+}
+
+/// Removes what the fixture itself made of the resource, so that a rule begins with none.
+async fn empty(client: &mut Client, case: &Case) {
+    if case.descriptor.namespaced {
+        let path = collection(case.descriptor);
+        let request = client.request(Method::DELETE, &path);
+        client.send(request, String::new()).await;
+    }
+}
+
+/// The path of a collection.
+fn collection(descriptor: &Descriptor) -> String {
+    let Descriptor { kind, plural, namespaced, .. } = descriptor;
+    let namespace = if *namespaced { "namespaces/default/" } else { "" };
+    let group = if kind.group.is_empty() { "api".to_owned() } else { format!("apis/{}", kind.group) };
+    format!("/{group}/{}/{namespace}{plural}", kind.version)
 }
 
 impl Probe {
@@ -94,10 +112,7 @@ impl Probe {
 
     /// The path of the collection.
     fn path(&self) -> String {
-        let Descriptor { kind, plural, namespaced, .. } = self.case.descriptor;
-        let namespace = if *namespaced { "namespaces/default/" } else { "" };
-        let group = if kind.group.is_empty() { "api".to_owned() } else { format!("apis/{}", kind.group) };
-        format!("/{group}/{}/{namespace}{plural}", kind.version)
+        collection(self.case.descriptor)
     }
 
     /// The path of the sample.

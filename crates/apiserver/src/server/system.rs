@@ -1,0 +1,98 @@
+//! The objects that a server makes of itself when it starts: the priority classes of the system, and the Service
+//! `kubernetes` with its endpoints (`pkg/controlplane/controller/kubernetesservice`).
+//!
+//! Differs: an object that somebody deletes does not come back before the next start.
+
+use std::net::SocketAddr;
+
+use api::{Body, Gvr, ObjectKey, Request, Verb};
+use registry::service::API_SERVER_ADDRESS;
+use serde_json::{Value, json};
+use store::{Change, Expected, ResourceIndex};
+
+use super::ApiServer;
+
+const PRIORITY_CLASSES: Gvr = Gvr::known("scheduling.k8s.io", "v1", "priorityclasses");
+const SERVICES: Gvr = Gvr::known("", "v1", "services");
+const ENDPOINTS: Gvr = Gvr::known("", "v1", "endpoints");
+const ENDPOINT_SLICES: Gvr = Gvr::known("discovery.k8s.io", "v1", "endpointslices");
+
+const NAMESPACE: &str = "default";
+const NAME: &str = "kubernetes";
+/// The port at which clients inside of a cluster find the API.
+const PORT: u16 = 443;
+
+impl ApiServer {
+    /// Creates what every cluster has whatever its namespaces.
+    pub fn create_system_objects(&self) {
+        for class in registry::priority_class::system_classes() {
+            self.create_own(&PRIORITY_CLASSES, None, class);
+        }
+    }
+
+    /// Says where the server can be reached. The namespace `default` has to exist.
+    pub fn publish_address(&self, address: SocketAddr) {
+        let (ip, port) = (address.ip().to_string(), address.port());
+        let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+        let ports = json!([{"name": "https", "port": PORT, "protocol": "TCP", "targetPort": port}]);
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": NAME, "labels": {"component": "apiserver", "provider": "kubernetes"}},
+            "spec": {
+                "type": "ClusterIP", "clusterIP": API_SERVER_ADDRESS.to_string(), "ipFamilyPolicy": "SingleStack",
+                "sessionAffinity": "None", "ports": ports,
+            },
+        });
+        if !self.create_own(&SERVICES, Some(NAMESPACE), service) {
+            self.change_own(json!({"spec": {"ports": ports}}));
+        }
+        let endpoint_ports = json!([{"name": "https", "port": port, "protocol": "TCP"}]);
+        self.put_own(&ENDPOINTS, |endpoints| {
+            endpoints["metadata"]["labels"] = json!({"endpointslice.kubernetes.io/skip-mirror": "true"});
+            endpoints["subsets"] = json!([{"addresses": [{"ip": ip}], "ports": endpoint_ports}]);
+        });
+        self.put_own(&ENDPOINT_SLICES, |slice| {
+            slice["metadata"]["labels"] = json!({"kubernetes.io/service-name": NAME});
+            slice["addressType"] = family.into();
+            slice["endpoints"] = json!([{"addresses": [ip], "conditions": {"ready": true}}]);
+            slice["ports"] = endpoint_ports.clone();
+        });
+    }
+
+    /// Returns whether the object is new.
+    fn create_own(&self, resource: &Gvr, namespace: Option<&str>, object: Value) -> bool {
+        let request = Request::new(Verb::Create, resource.clone(), namespace, None).body(Body::Object(object));
+        self.call(Request { trusted: true, ..request }).is_ok()
+    }
+
+    fn change_own(&self, patch: Value) {
+        let body = Body::Patch(api::PatchType::Merge, patch);
+        let request = Request::new(Verb::Patch, SERVICES, Some(NAMESPACE), Some(NAME)).body(body);
+        // Refused only when somebody made a Service of that name which cannot be this one: it is theirs then.
+        let _theirs = self.call(Request { trusted: true, ..request });
+    }
+
+    /// Writes endpoints past their validation, which takes no address of the loopback: the only ones this server has.
+    fn put_own(&self, resource: &Gvr, fill: impl Fn(&mut Value)) {
+        let Some(served) = self.catalogue.find(resource) else { return };
+        let (index, key) = (ResourceIndex(served.stored), ObjectKey::namespaced(NAMESPACE, NAME));
+        let before = self.store.get(index, &key);
+        let mut object = before.as_ref().map_or_else(|| self.blank(served.strategy), |before| before.to_value());
+        fill(&mut object);
+        served.strategy.default(&mut object);
+        let expected = before.map_or(Expected::Absent, |before| Expected::At(before.meta().revision));
+        // Lost only to somebody who writes the same object at this moment.
+        let _raced = self.store.commit(index, &key, expected, Change::Put(object));
+    }
+
+    fn blank(&self, strategy: &dyn registry::Strategy) -> Value {
+        let kind = &strategy.descriptor().kind;
+        let created = api::time::rfc3339(api::time::whole_seconds(self.clock.now()));
+        json!({
+            "apiVersion": kind.api_version(), "kind": kind.kind,
+            "metadata": {
+                "name": NAME, "namespace": NAMESPACE, "uid": self.entropy.uid(), "creationTimestamp": created, "generation": 1,
+            },
+        })
+    }
+}
