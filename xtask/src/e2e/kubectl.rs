@@ -6,6 +6,7 @@ mod access;
 mod apply;
 mod awaited;
 mod cascade;
+mod cluster_kinds;
 mod described;
 mod discovered;
 mod edited;
@@ -58,6 +59,8 @@ fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> any
     session.run(&jobs::pi(), report)?;
     session.run(&jobs::created(), report)?;
     session.run(&objects::steps(), report)?;
+    cluster_kinds::files(&session)?;
+    session.run(&cluster_kinds::steps(), report)?;
     session.run(&reading::steps(), report)?;
     writing::files(&session)?;
     session.run(&writing::steps(), report)?;
