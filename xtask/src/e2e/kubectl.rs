@@ -25,6 +25,7 @@ mod streams;
 mod told;
 mod transfer;
 mod watched;
+mod workloads;
 mod writing;
 
 use std::fs;
@@ -62,6 +63,8 @@ fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> any
     cluster_kinds::files(&session)?;
     session.run(&cluster_kinds::steps(), report)?;
     session.run(&reading::steps(), report)?;
+    workloads::files(&session)?;
+    session.run(&workloads::steps(), report)?;
     writing::files(&session)?;
     session.run(&writing::steps(), report)?;
     apply::files(&session)?;
