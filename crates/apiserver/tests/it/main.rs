@@ -7,6 +7,7 @@ mod deletes;
 mod evictions;
 mod hostile;
 mod lists;
+mod patches;
 mod reviews;
 mod scale;
 mod verbs;
