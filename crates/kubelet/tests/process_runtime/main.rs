@@ -39,6 +39,17 @@ fn processes_with(mark: &str) -> Vec<i32> {
     pids.filter(has_mark).filter(|pid| *pid != std::process::id().cast_signed()).collect()
 }
 
+/// How many of the mark's processes have come to their sleep. Only a program that was started with the mark in its own
+/// environment counts, so a shell's copy on its way to another program does not.
+fn sleepers(mark: &str) -> usize {
+    let variable = format!("SLEEPER={mark}\0");
+    let sleeps = |pid: &i32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.windows(variable.len()).any(|window| window == variable.as_bytes())
+    };
+    processes_with(mark).iter().filter(|pid| sleeps(pid)).count()
+}
+
 async fn assert_none_left(mark: &str) {
     wait_for(&format!("no process with {mark}"), || processes_with(mark).is_empty()).await;
 }
@@ -47,9 +58,9 @@ async fn assert_none_left(mark: &str) {
 /// the background, and says `ready` once all run.
 fn leave_daemons(mark: &str, then: &str) -> String {
     format!(
-        "setsid sh -c 'setsid sh -c \": {mark}; sleep 1000; :\" & :' </dev/null >/dev/null 2>&1\n\
-         env -i /usr/bin/setsid /bin/sh -c ': {mark}; sleep 1000; :' </dev/null >/dev/null 2>&1 &\n\
-         sh -c ': {mark}; sleep 1000; :' &\n\
+        "setsid sh -c 'setsid sh -c \": {mark}; SLEEPER={mark} sleep 1000; :\" & :' </dev/null >/dev/null 2>&1\n\
+         env -i /usr/bin/setsid /bin/sh -c ': {mark}; SLEEPER={mark} sleep 1000; :' </dev/null >/dev/null 2>&1 &\n\
+         sh -c ': {mark}; SLEEPER={mark} sleep 1000; :' &\n\
          echo ready; {then}"
     )
 }
@@ -94,16 +105,16 @@ async fn daemons_die_when_their_container_exits() {
 async fn daemons_die_when_their_container_is_killed_and_others_live() {
     let (mut bench, _) = bench();
     let (mark, other) = (format!("killed-{}", std::process::id()), format!("other-{}", std::process::id()));
-    let spec = script(&bench, "killed", &leave_daemons(&mark, "sleep 1000"));
+    let daemons = |mark: &str| leave_daemons(mark, &format!("SLEEPER={mark} sleep 1000"));
+    let spec = script(&bench, "killed", &daemons(&mark));
     let id = spec.id.clone();
     bench.runtime.start(spec).await.unwrap();
-    bench.runtime.start(script(&bench, "other", &leave_daemons(&other, "sleep 1000"))).await.unwrap();
-    wait_for("all to run", || processes_with(&mark).len() >= 4 && processes_with(&other).len() >= 4).await;
-    let others = processes_with(&other).len();
+    bench.runtime.start(script(&bench, "other", &daemons(&other))).await.unwrap();
+    wait_for("all to sleep", || sleepers(&mark) == 4 && sleepers(&other) == 4).await;
     bench.runtime.kill(&id, 9);
     assert_eq!(next_exit(&mut bench).await.status, ExitStatus::Signal(9));
     assert!(processes_with(&mark).is_empty());
-    assert_eq!(processes_with(&other).len(), others);
+    assert_eq!(sleepers(&other), 4);
     bench.runtime.shutdown().await;
     assert!(processes_with(&other).is_empty());
 }

@@ -65,7 +65,7 @@ fn flags() -> Vec<Step> {
         step("get --raw /api/v1/namespaces/default/pods/talker/log?container=two&tailLines=1").out("line 5"),
         step("get --raw /api/v1/namespaces/default/pods/talker/log?container=two&tailLines=-1").exits(1).err_has("*tailLines: Invalid value: -1: must be greater than or equal to 0"),
         step("get --raw /api/v1/namespaces/default/pods/talker/log").fails(
-            "Error from server (BadRequest): a container name must be specified for pod talker, choose one of: [one two] or one of the init containers: [before]",
+            "Error from server (BadRequest): a container name must be specified for pod talker, choose one of: [before one two]",
         ),
         step("get --raw /api/v1/namespaces/default/pods/talker/log?container=none")
             .fails("Error from server (BadRequest): container none is not valid for pod talker"),
