@@ -14,7 +14,9 @@ use crate::{shell, workspace};
 /// When the example does not build or the server does not start.
 pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<()> {
     report.group("the Rust client");
-    shell::run(workspace::cargo().args(["build", "--locked", "--package", "xtask", "--example", "kube_client"]))?;
+    // The whole workspace is named so that Cargo joins the features as it does for the tests, which have built all of
+    // this already; for the package alone it would build most dependencies once more.
+    shell::run(workspace::cargo().args(["build", "--locked", "--workspace", "--example", "kube_client"]))?;
     let server = Server::start(&context.binary, &[])?;
     let example = workspace::target().join("debug/examples/kube_client");
     program::run(Command::new(example).env("KUBECONFIG", server.kubeconfig()), report)?;
