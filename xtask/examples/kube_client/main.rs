@@ -1,6 +1,11 @@
-//! The Rust client, kube, against a server of the product: create, watch, patch, read logs, delete. Prints `ok NAME` for
-//! each check that held and `done` at the end; the server is the one of `$KUBECONFIG`. Run by `cargo xtask e2e rust`.
+//! The Rust client, kube, against a server of the product: typed and dynamic objects, watches and the runtime that
+//! controllers are written with, server-side apply, streams. Prints `ok NAME` for each check that held and `done` at the
+//! end; the server is the one of `$KUBECONFIG`. Run by `cargo xtask e2e rust`.
 #![allow(clippy::print_stdout, reason = "what it prints is what is checked")]
+
+mod dynamic;
+mod runtime;
+mod streams;
 
 use futures::TryStreamExt as _;
 use k8s_openapi::api::batch::v1::Job;
@@ -20,6 +25,9 @@ async fn main() -> Result<()> {
     change_job(&client).await?;
     delete_job(&client).await?;
     config_map(&client).await?;
+    dynamic::run(&client).await?;
+    runtime::run(&client).await?;
+    streams::run(&client).await?;
     println!("done");
     Ok(())
 }
