@@ -203,9 +203,22 @@ impl Inner {
             self.delete(cron_job, uid, name).await?;
         }
         let started = match &plan.start {
-            Some(start) => self.start(cron_job, start).await?.map(|job| (job, start.scheduled)),
-            None => None,
+            Some(start) => self.start(cron_job, start).await.map(|job| job.map(|job| (job, start.scheduled))),
+            None => Ok(None),
         };
+        // What became of the Jobs before is written even when the next one is refused, be it for hours.
+        let (job, refused) = started.map_or_else(|error| (None, Err(error)), |job| (job, Ok(())));
+        self.settle(cron_job, plan, job).await?;
+        refused
+    }
+
+    /// Writes the planned status, with the Job that was started.
+    async fn settle(
+        &self,
+        cron_job: &Object,
+        plan: &Plan,
+        started: Option<(Reference, Timestamp)>,
+    ) -> Result<(), Error> {
         let mut status = match &plan.status {
             Some(status) => status.clone(),
             None if started.is_some() => CronJob::read(cron_job).map(|read| read.status).unwrap_or_default(),

@@ -7,8 +7,8 @@
 //! Objects count as upstream's Go objects do: a struct held by value is there even when the JSON lacks it, and an empty
 //! list or map is not ([`Form::Object`]). A configuration counts as it was sent ([`Form::Sent`]).
 //!
-//! Differs: each kind has one version here, so managers of another version are dropped, as upstream drops those of
-//! versions that it no longer knows.
+//! Differs: objects come in the stored version of their kind, so managers of another version are dropped, as upstream
+//! drops those of versions that it no longer knows.
 
 mod conflict;
 mod diff;

@@ -168,12 +168,14 @@ fn is_bounded(namespaces: &HashMap<String, HashSet<Uid>>, object: &Object) -> bo
     object.meta().namespace.as_ref().is_some_and(|namespace| namespaces.contains_key(namespace))
 }
 
-/// Whether a change may have made an object cheaper: a pod that ended, a Service that gave up ports.
+/// Whether a change may have made an object cheaper: a pod that ended, shrank or left a scope, a Service that gave up
+/// ports. The former two changes of a spec are seen by its generation, since no state of before is kept here.
 fn may_cost_less(resource: &Gvr, object: &Object) -> bool {
     match (&*resource.group, &*resource.plural) {
         ("", "pods") => {
             let phase = object.field("/status/phase");
-            matches!(phase.as_ref().and_then(Value::as_str), Some("Succeeded" | "Failed"))
+            let ended = matches!(phase.as_ref().and_then(Value::as_str), Some("Succeeded" | "Failed"));
+            ended || object.meta().generation > 1
         }
         ("", "services") => true,
         _ => false,

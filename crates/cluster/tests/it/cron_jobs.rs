@@ -43,6 +43,30 @@ async fn a_cron_job_starts_a_job_each_time_and_takes_its_jobs_along() {
 }
 
 #[tokio::test]
+async fn a_refused_start_keeps_no_finished_job_active() {
+    let own = start().await;
+    let client = own.cluster.client();
+    let quotas = api::Gvr::known("", "v1", "resourcequotas");
+    let quota = json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"},
+        "spec": {"hard": {"count/jobs.batch": "1"}},
+    });
+    client.create(&quotas, Some("default"), quota).await.expect("created");
+    until(&client, &quotas, "q", |quota| quota["status"]["used"]["count/jobs.batch"] == "0").await;
+    let mut hourly = cron_job("hourly", "0 * * * *");
+    let job_spec = &mut hourly["spec"]["jobTemplate"]["spec"];
+    job_spec["template"] = job("unnamed", "exec sleep 1000", json!({}))["spec"]["template"].clone();
+    job_spec["activeDeadlineSeconds"] = json!(5_400);
+    client.create(&CRON_JOBS, Some("default"), hourly).await.expect("created");
+    own.clock.skip(SignedDuration::from_hours(1));
+    let first = until(&client, &CRON_JOBS, "hourly", |now| now["status"]["active"].is_array()).await;
+    own.clock.skip(SignedDuration::from_hours(2));
+    let ended = until(&client, &CRON_JOBS, "hourly", |now| now["status"].get("active").is_none()).await;
+    assert_eq!(ended["status"]["lastScheduleTime"], first["status"]["lastScheduleTime"], "nothing could be started");
+    own.cluster.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_finished_job_goes_with_its_pods_when_its_seconds_are_over() {
     let own = start().await;
     let client = own.cluster.client();

@@ -38,6 +38,26 @@ async fn what_goes_away_can_be_used_again() {
 }
 
 #[tokio::test]
+async fn a_pod_that_leaves_a_scope_costs_it_nothing_any_more() {
+    let own = start().await;
+    let client = own.cluster.client();
+    let spec = json!({"hard": {"pods": "1"}, "scopes": ["NotTerminating"]});
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": spec});
+    client.create(&QUOTAS, Some("default"), quota).await.expect("created");
+    until(&client, &QUOTAS, "q", |quota| used(quota, "pods") == "0").await;
+    let container = json!({"name": "c", "image": "x", "command": ["sleep", "100"]});
+    let pod =
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}});
+    client.create(&PODS, Some("default"), pod).await.expect("created");
+    until(&client, &PODS, "p", |pod| pod["status"]["phase"] == "Running").await;
+    until(&client, &QUOTAS, "q", |quota| used(quota, "pods") == "1").await;
+    let patch = (api::PatchType::Merge, json!({"spec": {"activeDeadlineSeconds": 100}}));
+    client.patch(&PODS, Some("default"), "p", None, patch).await.expect("changed");
+    until(&client, &QUOTAS, "q", |quota| used(quota, "pods") == "0").await;
+    own.cluster.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_pod_of_a_new_namespace_waits_for_its_account() {
     let own = start().await;
     let client = own.cluster.client();
