@@ -24,14 +24,41 @@ use crate::garbage::Resource;
 const QUOTA_SOURCE: usize = 0;
 /// After how long a quota that somebody charged meanwhile is counted anew.
 const RECOUNT_AFTER: SignedDuration = SignedDuration::from_millis(50);
+/// After a count its namespace rests so many times as long as the count took: each looks at every object, so one per
+/// pod that ends would cost the square of the pods.
+const REST_FACTOR: i32 = 9;
+/// The longest rest; also what a jump of the clock during a count may cost.
+const MAX_REST: SignedDuration = SignedDuration::from_secs(1);
 
 struct Quotas {
     client: Client,
     clock: SharedClock,
     /// What is counted, in the order of the sources.
     resources: Vec<Gvr>,
-    /// The quotas of each namespace that has any.
-    namespaces: Mutex<HashMap<String, HashSet<Uid>>>,
+    /// Each namespace that has quotas.
+    namespaces: Mutex<HashMap<String, Namespace>>,
+}
+
+/// A namespace with quotas.
+#[derive(Default)]
+struct Namespace {
+    quotas: HashSet<Uid>,
+    /// When its objects may be counted again.
+    rests_until: Timestamp,
+}
+
+impl Namespace {
+    /// Until when it rests, if it does. A rest longer than any is one from before the clock was set back.
+    fn rests(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.rests_until;
+        (until > now && until.duration_since(now) <= MAX_REST).then_some(until)
+    }
+
+    /// Begins the rest after a count.
+    fn counted(&mut self, began: Timestamp, ended: Timestamp) {
+        let rest = ended.duration_since(began).saturating_mul(REST_FACTOR).clamp(SignedDuration::ZERO, MAX_REST);
+        self.rests_until = ended.saturating_add(rest).expect("milliseconds keep their unit");
+    }
 }
 
 /// Starts the controller over these resources, save Events, which are not counted.
@@ -65,16 +92,11 @@ impl Controller for Quotas {
                 }
             }
             Observation::Applied(object) => {
-                let resource = &self.resources[source - 1];
-                if is_bounded(&namespaces, &object) && may_cost_less(resource, &object) {
-                    queue.add(object.meta().namespace.clone().unwrap_or_default());
+                if may_cost_less(&self.resources[source - 1], &object) {
+                    recount(&namespaces, &object, queue);
                 }
             }
-            Observation::Deleted(object) => {
-                if is_bounded(&namespaces, &object) {
-                    queue.add(object.meta().namespace.clone().unwrap_or_default());
-                }
-            }
+            Observation::Deleted(object) => recount(&namespaces, &object, queue),
             Observation::Reached(_) => {}
         }
     }
@@ -84,16 +106,32 @@ impl Controller for Quotas {
     }
 
     async fn reconcile(&self, namespace: String) -> Result<Outcome, Error> {
-        let quotas = self.client.list(&QUOTAS, Some(&namespace), Options::default()).await?.items;
+        let began = self.clock.now();
+        let rests_until = self.namespaces.lock().get(&namespace).and_then(|known| known.rests(began));
+        if let Some(until) = rests_until {
+            return Ok(Outcome::wake_at(until));
+        }
+        let outcome = self.count(&namespace).await;
+        if let Some(known) = self.namespaces.lock().get_mut(&namespace) {
+            known.counted(began, self.clock.now());
+        }
+        outcome
+    }
+}
+
+impl Quotas {
+    /// Counts what a namespace holds, and tells its quotas.
+    async fn count(&self, namespace: &str) -> Result<Outcome, Error> {
+        let quotas = self.client.list(&QUOTAS, Some(namespace), Options::default()).await?.items;
         let values: Vec<Value> = quotas.iter().map(|quota| quota.to_value()).collect();
-        let held = self.held(&namespace, &values).await?;
+        let held = self.held(namespace, &values).await?;
         let mut outcome = Outcome::done();
         for mut quota in values {
             if !set_status(&mut quota, &held) {
                 continue;
             }
             let name = quota["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-            match self.client.update(&QUOTAS, Some(&namespace), &name, Some("status"), quota).await {
+            match self.client.update(&QUOTAS, Some(namespace), &name, Some("status"), quota).await {
                 // It was charged meanwhile, and the charge may or may not be among what was counted.
                 Err(error) if error.is_conflict() => {
                     let later = self.clock.now().saturating_add(RECOUNT_AFTER).expect("milliseconds keep their unit");
@@ -105,9 +143,7 @@ impl Controller for Quotas {
         }
         Ok(outcome)
     }
-}
 
-impl Quotas {
     /// The objects of a namespace that any of these quotas counts.
     async fn held(&self, namespace: &str, quotas: &[Value]) -> Result<Vec<(&Gvr, Value)>, Error> {
         let bounds: HashSet<&str> = quotas
@@ -135,27 +171,29 @@ fn set_status(quota: &mut Value, held: &[(&Gvr, Value)]) -> bool {
     differs
 }
 
-fn observe_quota(namespaces: &mut HashMap<String, HashSet<Uid>>, observation: Observation, queue: &mut Queue<String>) {
+fn observe_quota(namespaces: &mut HashMap<String, Namespace>, observation: Observation, queue: &mut Queue<String>) {
     let of = |quota: &Object| quota.meta().namespace.clone().unwrap_or_default();
     match observation {
         Observation::Restarted { objects, .. } => {
             namespaces.clear();
             for quota in objects {
-                namespaces.entry(of(&quota)).or_default().insert(quota.meta().uid.clone());
+                namespaces.entry(of(&quota)).or_default().quotas.insert(quota.meta().uid.clone());
                 queue.add(of(&quota));
             }
         }
         Observation::Applied(quota) => {
-            let new = namespaces.entry(of(&quota)).or_default().insert(quota.meta().uid.clone());
-            // Charges change a quota all the time; only another bound asks for another count.
+            let namespace = namespaces.entry(of(&quota)).or_default();
+            let new = namespace.quotas.insert(quota.meta().uid.clone());
+            // Charges change a quota all the time; only another bound asks for another count, and that at once.
             if new || quota.field("/spec/hard") != quota.field("/status/hard") {
+                namespace.rests_until = Timestamp::default();
                 queue.add(of(&quota));
             }
         }
         Observation::Deleted(quota) => {
-            if let Some(quotas) = namespaces.get_mut(&of(&quota)) {
-                quotas.remove(&quota.meta().uid);
-                if quotas.is_empty() {
+            if let Some(namespace) = namespaces.get_mut(&of(&quota)) {
+                namespace.quotas.remove(&quota.meta().uid);
+                if namespace.quotas.is_empty() {
                     namespaces.remove(&of(&quota));
                 }
             }
@@ -164,8 +202,12 @@ fn observe_quota(namespaces: &mut HashMap<String, HashSet<Uid>>, observation: Ob
     }
 }
 
-fn is_bounded(namespaces: &HashMap<String, HashSet<Uid>>, object: &Object) -> bool {
-    object.meta().namespace.as_ref().is_some_and(|namespace| namespaces.contains_key(namespace))
+/// Has the namespace of an object counted, if it has quotas.
+fn recount(namespaces: &HashMap<String, Namespace>, object: &Object, queue: &mut Queue<String>) {
+    let name = object.meta().namespace.as_deref().unwrap_or_default();
+    if namespaces.contains_key(name) {
+        queue.add(name.to_owned());
+    }
 }
 
 /// Whether a change may have made an object cheaper: a pod that ended, shrank or left a scope, a Service that gave up
@@ -179,5 +221,26 @@ fn may_cost_less(resource: &Gvr, object: &Object) -> bool {
         }
         ("", "services") => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_rests_after_a_count_for_longer_than_it_took_but_never_for_long() {
+        let at = |millis: i64| Timestamp::from_millisecond(1_000_000 + millis).expect("a time");
+        let mut namespace = Namespace::default();
+        assert_eq!(namespace.rests(at(0)), None);
+        namespace.counted(at(0), at(10));
+        assert_eq!((namespace.rests(at(10)), namespace.rests(at(99))), (Some(at(100)), Some(at(100))));
+        assert_eq!(namespace.rests(at(100)), None);
+        // The clock was set, forth during a count and back after it.
+        namespace.counted(at(0), at(3_600_000));
+        assert_eq!(namespace.rests(at(3_600_000)), Some(at(3_601_000)));
+        assert_eq!(namespace.rests(at(0)), None);
+        namespace.counted(at(1_000), at(0));
+        assert_eq!(namespace.rests(at(0)), None);
     }
 }
