@@ -238,16 +238,7 @@ async function apply() {
             force,
             k8s.PatchStrategy.ServerSideApply,
         );
-    let first;
-    try {
-        first = await applied({ a: '1', b: '1' }, 'one');
-    } catch (error) {
-        if (error.code !== 415) {
-            throw error;
-        }
-        console.log('left out server-side apply: the server does not serve it');
-        return;
-    }
+    const first = await applied({ a: '1', b: '1' }, 'one');
     const owner = first.metadata.managedFields[0];
     check('apply records its manager', owner.manager === 'one' && owner.operation === 'Apply', owner);
     const conflict = await failure(applied({ a: '2' }, 'two'));
@@ -348,11 +339,6 @@ async function execute(command, typed) {
     return { status, out: output(), error: errors() };
 }
 
-/** Whether the server has a resource or subresource of the core group. */
-async function served(name) {
-    return (await core.getAPIResources()).resources.some((resource) => resource.name === name);
-}
-
 const version = await config.makeApiClient(k8s.VersionApi).getCode();
 check('the server tells its version', version.gitVersion.startsWith('v1.'), version);
 await runJob();
@@ -362,11 +348,7 @@ await deleteJob();
 await objectClient();
 await apply();
 await informer();
-if (await served('pods/exec')) {
-    await streams();
-} else {
-    console.log('left out streams: the server has no pods/exec');
-}
+await streams();
 console.log('done');
 // Watches that were left open keep a Node program alive.
 process.exit(0);

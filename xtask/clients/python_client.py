@@ -191,18 +191,6 @@ def dynamically(api):
         check("the dynamic client deletes", error.status == 404)
 
 
-def applies(core):
-    """Whether the server takes server-side apply; discovery does not tell."""
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}}
-    kind = "application/apply-patch+yaml"
-    options = {"field_manager": "probe", "dry_run": "All", "_content_type": kind}
-    try:
-        core.patch_namespaced_config_map("probe", NAMESPACE, body, **options)
-    except ApiException as error:
-        return error.status != 415
-    return True
-
-
 def applied(api):
     """Server-side apply through the dynamic client: ownership, conflict, force, removal."""
     maps = dynamic.DynamicClient(api).resources.get(api_version="v1", kind="ConfigMap")
@@ -396,18 +384,9 @@ def main():
     dynamically(api)
     followed(core)
     manifests(api, batch)
-    served = {resource.name for resource in core.get_api_resources().resources + batch.get_api_resources().resources}
-    if applies(core):
-        served.add("server-side apply")
-    for needed, run in [
-        ("server-side apply", lambda: applied(api)),
-        ("pods/exec", lambda: streamed(core)),
-        ("cronjobs", lambda: cron_job(batch)),
-    ]:
-        if needed in served:
-            run()
-        else:
-            print(f"left out {needed}: the server does not serve it")
+    applied(api)
+    streamed(core)
+    cron_job(batch)
     print("done")
 
 

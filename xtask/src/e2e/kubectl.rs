@@ -19,6 +19,7 @@ mod made;
 mod manifests;
 mod mistakes;
 mod objects;
+mod proxied;
 mod reading;
 mod removed;
 mod streams;
@@ -78,6 +79,7 @@ fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> any
     streams::run(&session, report)?;
     exec::run(&mut session, report)?;
     transfer::run(&mut session, report)?;
+    proxied::run(&mut session, report)?;
     manifests::run(&session, report)?;
     session.file("kept.kubeconfig", &fs::read_to_string(server.kubeconfig())?)?;
     server.stop()?;

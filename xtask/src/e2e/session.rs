@@ -27,8 +27,6 @@ pub(super) struct Session {
     environment: Vec<(String, String)>,
     folder: TempDir,
     variables: BTreeMap<String, String>,
-    /// The group-versions and resources that the server serves, once asked for.
-    served: Option<String>,
 }
 
 impl Session {
@@ -51,7 +49,7 @@ impl Session {
             ("NO_COLOR".to_owned(), "1".to_owned()),
             ("TERM".to_owned(), "dumb".to_owned()),
         ];
-        Ok(Self { program: program.to_owned(), minor, environment, folder, variables, served: None })
+        Ok(Self { program: program.to_owned(), minor, environment, folder, variables })
     }
 
     /// Its folder, `{work}`.
@@ -106,12 +104,6 @@ impl Session {
     }
 
     fn run_one(&mut self, step: &Step, report: &mut Report) -> anyhow::Result<()> {
-        if let Some(group_version) = step.served
-            && !self.serves(group_version)?
-        {
-            report.left_out(&step.line, &format!("the server does not serve {group_version}"));
-            return Ok(());
-        }
         let deadline = Instant::now() + Duration::from_secs(step.within_seconds);
         let (outcome, verdict) = loop {
             let outcome = self.outcome_of(step)?;
@@ -184,16 +176,6 @@ impl Session {
             filled = filled.replace(&format!("{{{name}}}"), value);
         }
         filled
-    }
-
-    /// Whether the server has a group-version (`batch/v1`) or a resource (`services`, `cronjobs.batch`).
-    fn serves(&mut self, name: &str) -> anyhow::Result<bool> {
-        if self.served.is_none() {
-            let mut served = self.outcome("api-versions")?.stdout;
-            served.push_str(&self.outcome("api-resources --output=name")?.stdout);
-            self.served = Some(served);
-        }
-        Ok(self.served.as_deref().unwrap_or_default().lines().any(|line| line == name))
     }
 }
 

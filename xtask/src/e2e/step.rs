@@ -15,8 +15,6 @@ pub(super) struct Step {
     pub(super) since: u32,
     /// The newest kubectl minor that the step is for.
     pub(super) until: u32,
-    /// A group-version or resource without which the step means nothing.
-    pub(super) served: Option<&'static str>,
     /// Where stdout goes afterwards.
     pub(super) save: Option<Save>,
     /// What is typed into it; `{name}` is filled in.
@@ -53,7 +51,6 @@ pub(super) fn step(line: &str) -> Step {
         within_seconds: 0,
         since: 0,
         until: u32::MAX,
-        served: None,
         save: None,
         input: None,
         environment: Vec::new(),
@@ -120,12 +117,6 @@ impl Step {
     /// Only for kubectl 1.`minor` and older.
     pub(super) fn until(mut self, minor: u32) -> Self {
         self.until = minor;
-        self
-    }
-
-    /// Only where the server serves this group-version or resource (`services`, `cronjobs.batch`).
-    pub(super) fn when_served(mut self, name: &'static str) -> Self {
-        self.served = Some(name);
         self
     }
 

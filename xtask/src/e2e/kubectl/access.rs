@@ -14,6 +14,8 @@ fn reviews() -> Vec<Step> {
         step("auth can-i create jobs").out("yes"),
         step("auth can-i create jobs.batch -n kube-system").out("yes"),
         step("auth can-i get pods --subresource=log").out("yes"),
+        step("auth can-i get jobs/hello").out("yes"),
+        step("auth can-i get secret/login -n kube-system").out("yes"),
         step("auth can-i get /version").out("yes"),
         step("auth can-i '*' '*' --all-namespaces").out("yes"),
         step("auth can-i delete pods --as=jane --as-group=dev").out("yes"),

@@ -16,6 +16,12 @@ pub(super) fn files(session: &Session) -> anyhow::Result<()> {
     session.file("fresh.yaml", &config("fresh", "a: one"))?;
     session.file("moved.yaml", &config("moved", "a: one"))?;
     session.file("moved-changed.yaml", &config("moved", "a: two"))?;
+    session.file(
+        "status.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: stated}\nstatus:\n  conditions:\n  - {type: Told, status: 'True', reason: ByHand, \
+         message: said so, lastTransitionTime: '2026-01-01T00:00:00Z'}\n",
+    )?;
+    session.script("widen", "sed -i 's/  a: one/  a: wide/' \"$1\"")?;
     session.file("unknown.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: unknown\nfoo: bar\n")
 }
 
@@ -24,6 +30,8 @@ pub(super) fn steps() -> Vec<Step> {
     let mut steps = owned();
     steps.extend(shared());
     steps.extend(migrated());
+    steps.extend(status());
+    steps.extend(edited());
     steps.extend(refused());
     steps
 }
@@ -91,6 +99,33 @@ fn migrated() -> Vec<Step> {
         step("apply --server-side -f {jobs}/job-suspended.yaml").out("job.batch/job-suspended serverside-applied"),
         step("apply --server-side -f {jobs}/job-suspended.yaml").out("job.batch/job-suspended serverside-applied"),
         step("delete job job-suspended").out("job.batch \"job-suspended\" deleted*"),
+    ]
+}
+
+/// `--subresource` came to `apply` with kubectl 1.32; the spec and labels of what is applied there do not count.
+fn status() -> Vec<Step> {
+    vec![
+        step("create namespace stated").out("namespace/stated created").since(32),
+        step("apply --server-side --subresource=status --field-manager=teller -f {work}/status.yaml")
+            .out("namespace/stated serverside-applied")
+            .since(32),
+        step("get namespace stated -o jsonpath={.status.conditions[*].reason}").out("ByHand").since(32),
+        step("get namespace stated -o 'jsonpath={range .metadata.managedFields[?(@.manager==\"teller\")]}{.operation}/{.subresource}{end}'")
+            .out("Apply/status")
+            .since(32),
+        step("delete namespace stated").out("namespace \"stated\" deleted").since(32),
+    ]
+}
+
+/// What `edit` changes belongs to the manager that it names.
+fn edited() -> Vec<Step> {
+    vec![
+        step("edit configmap ssa --field-manager=editor").env("KUBE_EDITOR", "{work}/widen").out("configmap/ssa edited"),
+        step("get configmap ssa -o 'jsonpath={range .metadata.managedFields[?(@.manager==\"editor\")]}{.operation}:{.fieldsV1}{end}'")
+            .out("Update:{\"f:data\":{\"f:a\":{}}}"),
+        step("apply --server-side -f {work}/ssa.yaml")
+            .exits(1)
+            .err_has("error: Apply failed with 1 conflict: conflict with \"editor\" using v1: .data.a"),
     ]
 }
 

@@ -52,8 +52,8 @@ fn explained() -> Vec<Step> {
         step("explain node.status.conditions").has("lastHeartbeatTime*<*>*"),
         step("explain event.involvedObject").has("fieldPath*<string>*"),
         step("explain namespace.status").has("phase*<string>*"),
-        step("explain service.spec").has("clusterIP*<string>*").when_served("services"),
-        step("explain cronjob.spec").has("schedule*<string>*").when_served("cronjobs.batch"),
+        step("explain service.spec").has("clusterIP*<string>*"),
+        step("explain cronjob.spec").has("schedule*<string>*"),
     ]
 }
 
@@ -94,7 +94,7 @@ fn server() -> Vec<Step> {
     vec![
         step("version -o json").has("\"serverVersion\": {").has("\"platform\": \"linux/*\"").talks(),
         step("version -o yaml").has("serverVersion:").has("gitVersion: v1.*").talks(),
-        step("cluster-info").has("Kubernetes control plane is running at https://127.0.0.1:*").when_served("services"),
+        step("cluster-info").has("Kubernetes control plane is running at https://127.0.0.1:*"),
         step("config view").has("server: https://127.0.0.1:*").has("kind: Config"),
         step("config view --minify --raw -o jsonpath={.clusters[0].cluster.server}").out("https://127.0.0.1:*"),
         step("config current-context").has("*").save("context"),

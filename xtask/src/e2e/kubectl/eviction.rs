@@ -1,4 +1,4 @@
-//! Emptying a node: `cordon`, `drain` with a budget in the way, `uncordon`.
+//! Emptying a node: `cordon`, `drain` with a budget in the way, `uncordon`; and `taint`.
 
 use crate::e2e::session::Session;
 use crate::e2e::step::{Step, step};
@@ -51,5 +51,14 @@ fn drained() -> Vec<Step> {
         step("cordon {node}").out("node/* cordoned"),
         step("uncordon {node}").out("node/* uncordoned"),
         step("get node {node} -o jsonpath={.spec.unschedulable}").out(""),
+        step("taint node {node} reserved=e2e:PreferNoSchedule").out("node/* tainted"),
+        step("get node {node} -o jsonpath={.spec.taints[*].key}={.spec.taints[*].value}:{.spec.taints[*].effect}")
+            .out("reserved=e2e:PreferNoSchedule"),
+        step("describe node {node}").has("Taints: reserved=e2e:PreferNoSchedule"),
+        step("taint node {node} reserved=other:PreferNoSchedule")
+            .exits(1)
+            .err_has("already has reserved taint(s) with same effect(s) and --overwrite is false"),
+        step("taint node {node} reserved-").out("node/* untainted"),
+        step("get node {node} -o jsonpath={.spec.taints}").out(""),
     ]
 }

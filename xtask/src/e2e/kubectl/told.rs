@@ -16,7 +16,7 @@ pub(super) fn steps() -> Vec<Step> {
         step("get ev -n shelf -o name").has("event/alpha.*").until(27),
         // Events are in two groups, as with any server, and newer kubectls say so.
         step("get ev -n shelf -o name").has("event/alpha.*").err("Warning: short name \"ev\" could also match lower priority resource events.events.k8s.io").since(30),
-        step("get events.events.k8s.io -n shelf --no-headers").has("* Normal Completed job/alpha Job completed").when_served("events.k8s.io/v1"),
+        step("get events.events.k8s.io -n shelf --no-headers").has("* Normal Completed job/alpha Job completed"),
         step("events -n shelf --for=job/alpha")
             .out("LAST SEEN TYPE REASON OBJECT MESSAGE\n* Normal SuccessfulCreate Job/alpha Created pod: alpha-?????\n* Normal Completed Job/alpha Job completed")
             .since(26),
