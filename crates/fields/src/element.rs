@@ -163,11 +163,13 @@ fn order(a: &Value, b: &Value) -> Ordering {
     }
 }
 
+/// By value. Integers that one float stands for are told apart, and the float is the one that it is: an order that were
+/// not total would be no order to sort by.
 fn numbers(a: &Number, b: &Number) -> Ordering {
-    match (a.as_i64(), b.as_i64()) {
-        (Some(a), Some(b)) => a.cmp(&b),
-        _ => a.as_f64().unwrap_or_default().total_cmp(&b.as_f64().unwrap_or_default()),
-    }
+    let float = |number: &Number| number.as_f64().unwrap_or_default();
+    let exact = |number: &Number| number.as_i128().unwrap_or_else(|| float(number) as i128);
+    let order = float(a).partial_cmp(&float(b)).unwrap_or(Ordering::Equal);
+    order.then_with(|| exact(a).cmp(&exact(b)))
 }
 
 impl fmt::Display for PathElement {

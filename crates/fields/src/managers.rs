@@ -2,6 +2,7 @@
 //! (`apimachinery/pkg/util/managedfields/internal/managedfields.go`).
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 
@@ -189,13 +190,12 @@ impl Managers {
     /// Upstream's words for the first entry that is none.
     pub fn from_value(entries: &Value) -> Result<Self, String> {
         let none = Vec::new();
-        let mut managers: Vec<Arc<Manager>> = Vec::new();
+        let mut managers = BTreeMap::new();
         for (position, entry) in entries.as_array().unwrap_or(&none).iter().enumerate() {
             let manager = read(position, entry)?;
-            managers.retain(|other| !other.identity.is(&manager.identity));
-            managers.push(Arc::new(manager));
+            managers.insert(manager.identity.key(), Arc::new(manager));
         }
-        Ok(Self::new(managers))
+        Ok(Self::new(managers.into_values().collect()))
     }
 }
 

@@ -109,6 +109,20 @@ impl Set {
         }
     }
 
+    /// A set of nodes in any order, those of one element united.
+    pub(crate) fn from_nodes(mut nodes: Vec<Node>) -> Self {
+        nodes.retain(Node::is_needed);
+        nodes.sort_by(|a, b| a.element.cmp(&b.element));
+        nodes.dedup_by(|next, kept| {
+            let same = next.element == kept.element;
+            if same {
+                *kept = unite(kept, next);
+            }
+            same
+        });
+        Self { nodes }
+    }
+
     /// Adds a node, merging it with one of the same element. Cheap when nodes come in order, as walks make them.
     pub fn push(&mut self, node: Node) {
         if !node.is_needed() {

@@ -59,15 +59,17 @@ fn read(fields: &Value) -> Result<(Set, bool), String> {
         Value::Null => &none,
         _ => return Err("managedFields parsing: expected an object".to_owned()),
     };
-    let (mut set, mut member) = (Set::default(), false);
+    let (mut nodes, mut member) = (Vec::with_capacity(entries.len()), false);
     for (key, below) in entries {
         if key == "." {
             member = true;
         } else if let Some(element) = parse(key)? {
             let (children, is_member) = read(below)?;
-            set.push(Node::new(element, is_member, children));
+            nodes.push(Node::new(element, is_member, children));
         }
     }
+    // Texts have another order than elements, so that nodes put in one by one would move many.
+    let set = Set::from_nodes(nodes);
     member |= set.is_empty();
     Ok((set, member))
 }

@@ -156,3 +156,82 @@ fn entries_come_out_in_upstreams_order_and_form() {
     let other = json!({"operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV2"});
     assert_eq!(why(other), "invalid fieldsType \"FieldsV2\" in managed fields entry 0");
 }
+
+#[test]
+fn numbers_have_one_total_order() {
+    let big = 1_i64 << 53;
+    let texts = [
+        "-0.0",
+        "0",
+        "1",
+        "1.5",
+        "9007199254740992.0",
+        "9007199254740993",
+        "18446744073709551614",
+        "18446744073709551615",
+        "1e300",
+    ];
+    let elements: Vec<PathElement> =
+        texts.iter().map(|text| PathElement::value(serde_json::from_str(text).unwrap())).collect();
+    let order: Vec<_> = elements.windows(2).map(|pair| pair[0].cmp(&pair[1])).collect();
+    assert_eq!(order.iter().filter(|order| order.is_lt()).count(), texts.len() - 2, "{order:?}");
+    assert_eq!(elements[0], elements[1]);
+    assert_eq!(elements[4], PathElement::value(big.into()));
+    for (a, b) in (0..texts.len()).flat_map(|a| (0..texts.len()).map(move |b| (a, b))) {
+        let wanted = if a.min(b) == 0 && a.max(b) == 1 { std::cmp::Ordering::Equal } else { a.cmp(&b) };
+        assert_eq!(elements[a].cmp(&elements[b]), wanted, "{} and {}", texts[a], texts[b]);
+    }
+}
+
+#[test]
+fn many_elements_in_another_order_than_their_texts_are_read_in_no_time() {
+    // Put in one by one, each key would move all positions, as text orders them before it.
+    let mut fields = serde_json::Map::new();
+    for n in 0..100_000 {
+        fields.insert(format!("i:{n}"), json!({}));
+        fields.insert(format!("k:{{\"a\":{n}}}"), json!({}));
+    }
+    let set = Set::from_json(&Value::Object(fields)).unwrap();
+    assert!(well_formed(&set));
+    assert_eq!(set.nodes().len(), 200_000);
+}
+
+#[test]
+fn of_managers_with_one_identity_the_last_is_kept() {
+    let entry = |version: &str, operation: &str, field: &str| {
+        json!({
+            "manager": "m", "operation": operation, "apiVersion": version, "fieldsType": "FieldsV1",
+            "fieldsV1": {field: {}},
+        })
+    };
+    let entries = json!([
+        entry("v1", "Apply", "f:a"),
+        entry("v1", "Update", "f:b"),
+        entry("v2", "Apply", "f:c"),
+        entry("v2", "Update", "f:d")
+    ]);
+    let managers = Managers::from_value(&entries).unwrap();
+    let sets: Vec<String> = managers.iter().map(|manager| manager.set.to_json()).collect();
+    assert_eq!(sets, [r#"{"f:c":{}}"#, r#"{"f:b":{}}"#, r#"{"f:d":{}}"#]);
+}
+
+proptest! {
+    #[test]
+    fn no_fields_are_too_strange(
+        keys in proptest::collection::vec("(f:|k:|v:|i:|.|q:|)(\\PC{0,6}|[0-9.e-]{0,8}|\\{\"[a-b]\":[0-9.e]{1,4}\\})", 0..12),
+        below in "(\\.|f:[a-c]|v:[0-9]{1,3}|\\PC{0,4})",
+    ) {
+        let entries: serde_json::Map<String, Value> =
+            keys.iter().map(|key| (key.clone(), json!({below.as_str(): {}}))).collect();
+        for key in &keys {
+            if let Ok(set) = Set::from_json(&json!({key.as_str(): {}})) {
+                prop_assert!(well_formed(&set));
+            }
+        }
+        if let Ok(set) = Set::from_json(&Value::Object(entries)) {
+            prop_assert!(well_formed(&set));
+            let again = Set::from_json(&serde_json::from_str(&set.to_json()).unwrap()).unwrap();
+            prop_assert_eq!(again.to_json(), set.to_json());
+        }
+    }
+}
