@@ -221,6 +221,11 @@ impl Connection {
         }
     }
 
+    /// Whether a stream is open on either side.
+    pub fn is_open(&self, stream: u32) -> bool {
+        self.streams.contains_key(&stream)
+    }
+
     /// Says that no more will be sent on a stream.
     pub fn finish(&mut self, id: u32) {
         if let Some(stream) = self.streams.get_mut(&id).filter(|stream| !stream.finished_here) {

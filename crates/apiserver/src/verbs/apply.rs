@@ -75,7 +75,8 @@ fn add(server: &ApiServer, target: &Target<'_>, request: &Request, config: &Valu
     Ok(Reply { warnings: [warnings, reply.warnings].concat(), ..reply })
 }
 
-fn merged(
+/// The object with a configuration merged in, and who manages it then.
+pub(super) fn merged(
     server: &ApiServer,
     target: &Target<'_>,
     request: &Request,
@@ -112,7 +113,7 @@ fn usable(server: &ApiServer, target: &Target<'_>, config: &Value, mut object: V
 /// What the decoder held against the body: fields that occur twice.
 ///
 /// Differs: upstream's YAML decoder names lines, this one fields.
-fn strict(request: &Request) -> Result<Vec<String>, Status> {
+pub(super) fn strict(request: &Request) -> Result<Vec<String>, Status> {
     let errors = &request.strict_errors;
     match request.options.field_validation {
         FieldValidation::Warn => Ok(errors.clone()),

@@ -6,13 +6,15 @@
 use std::sync::Arc;
 
 use api::field::{FieldErrors, Path};
-use api::{Body, Kind, Object, PatchType, Reason, Reply, Request, Response, Status, Verb};
+use api::{Body, Kind, Object, PatchType, Reply, Request, Response, Status, Verb};
+use fields::Managers;
+use machinery::apply::{Applied, Reset, Writer};
 use machinery::schema;
 use registry::strategy::Scale;
 use serde_json::{Value, json};
 
 use super::managers::{Given, Managed};
-use super::{body, read, update};
+use super::{apply, body, read, update};
 use crate::server::{ApiServer, Target};
 
 static SCALE: Kind = Kind::known("autoscaling", "v1", "Scale");
@@ -33,7 +35,7 @@ pub(crate) fn call(server: &ApiServer, target: &Target<'_>, mut request: Request
                 return Err(Status::bad_request("the request has no patch"));
             };
             if patch_type == PatchType::Apply {
-                return Err(no_apply());
+                return shown(scale, apply_to_object(server, target, scale, &request, &patch)?);
             }
             let context = request.clone();
             write(server, target, scale, request, |old| {
@@ -73,11 +75,56 @@ fn write(
     })
 }
 
-/// Differs: upstream also applies scales server-side; no client of ours does.
-fn no_apply() -> Status {
-    let message = "the body of the request was in an unknown format - accepted media types include: \
-                   application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json";
-    Status::failure(415, Reason::UNSUPPORTED_MEDIA_TYPE, message)
+/// Applies a scale server-side. What it says of replicas is said, and managed, of the object
+/// (`apimachinery/pkg/util/managedfields/scalehandler.go`).
+fn apply_to_object(
+    server: &ApiServer,
+    target: &Target<'_>,
+    scale: &Scale,
+    request: &Request,
+    config: &Value,
+) -> Result<Reply, Status> {
+    check_config(server, request, config)?;
+    let name = request.name.as_deref().unwrap_or_default();
+    let kind = &target.strategy.descriptor().kind;
+    let mut of_object = match config.pointer("/spec/replicas") {
+        None => json!({}),
+        Some(replicas) => {
+            let names = scale.spec_replicas.rsplit('/').filter(|name| !name.is_empty());
+            names.fold(replicas.clone(), |value, name| json!({name: value}))
+        }
+    };
+    of_object["apiVersion"] = kind.api_version().into();
+    of_object["kind"] = kind.kind.to_string().into();
+    of_object["metadata"] = json!({"name": name});
+    update::write(server, target, request, |before, old| {
+        let Applied { object, managers } = apply::merged(server, target, request, Some((before, old)), &of_object)?;
+        let mut object = object.unwrap_or_else(|| old.clone());
+        // Replicas that are applied no more are none, as a scale has it.
+        if let Some((parent, field)) = scale.spec_replicas.rsplit_once('/')
+            && let Some(Value::Object(parent)) = object.pointer_mut(parent)
+        {
+            parent.entry(field).or_insert_with(|| 0.into());
+        }
+        validate(&of(scale, &object), name)?;
+        let warnings = apply::strict(request)?;
+        update::check_identity(request, config)?;
+        for field in ["resourceVersion", "uid"] {
+            object["metadata"][field] = config["metadata"][field].clone();
+        }
+        Ok(update::Changed { object, warnings, managed: Managed::Known(managers) })
+    })
+}
+
+/// Holds an applied configuration against what a scale is.
+fn check_config(server: &ApiServer, request: &Request, config: &Value) -> Result<(), Status> {
+    let st = schema::of_kind(&SCALE).ok_or_else(|| Status::internal("a scale has no schema"))?;
+    let (reset, now) = (Reset::new(&[]), server.now());
+    let name = request.options.field_manager.as_deref().unwrap_or_default();
+    let writer = Writer { st, kind: &SCALE, name, subresource: "scale", reset: &reset, now };
+    machinery::apply::applied(&writer, &Value::Null, config, &Managers::default(), true)?;
+    let mut scale = config.clone();
+    machinery::strict::check_type(&st.name, &mut scale).map(drop).map_err(Status::unknown_failure)
 }
 
 /// `ValidateScale`.

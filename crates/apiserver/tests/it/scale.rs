@@ -84,3 +84,35 @@ fn a_scale_is_patched_in_each_form_and_checked() {
     assert_eq!(failure(&server, missing).code, 404);
     assert_eq!(failure(&server, request(Verb::Create)).code, 405);
 }
+
+#[test]
+fn an_applied_scale_is_managed_as_the_objects_replicas() {
+    let server = server();
+    create(&server, CONTROLLERS, controller());
+    let apply = |manager: &str, spec: Value, force: bool| {
+        let options = Options { field_manager: Some(manager.to_owned()), force, ..Options::default() };
+        let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "a"}, "spec": spec});
+        request(Verb::Patch).body(Body::Patch(PatchType::Apply, scale)).options(options)
+    };
+    let conflict = failure(&server, apply("autoscaler", json!({"replicas": 7}), false));
+    assert_eq!(conflict.code, 409, "{conflict:?}");
+    assert!(conflict.message.ends_with("using v1: .spec.replicas"), "{conflict:?}");
+    let scaled = object(call(&server, apply("autoscaler", json!({"replicas": 7}), true)));
+    assert_eq!((&scaled["kind"], &scaled["spec"]["replicas"]), (&json!("Scale"), &json!(7)));
+    let stored = Request::new(Verb::Get, CONTROLLERS, Some("default"), Some("a"));
+    let stored = call(&server, stored).into_object().expect("an object answers").to_wire_value();
+    assert_eq!((&stored["spec"]["replicas"], &stored["metadata"]["generation"]), (&json!(7), &json!(2)));
+    let managers = stored["metadata"]["managedFields"].as_array().unwrap();
+    let own = managers.iter().find(|entry| entry["manager"] == "autoscaler").unwrap();
+    assert_eq!(
+        (&own["operation"], &own["apiVersion"], &own["subresource"], &own["fieldsV1"]),
+        (&json!("Apply"), &json!("v1"), &json!("scale"), &json!({"f:spec": {"f:replicas": {}}}))
+    );
+    let again = object(call(&server, apply("autoscaler", json!({"replicas": 7}), false)));
+    assert_eq!(again["metadata"]["resourceVersion"], stored["metadata"]["resourceVersion"]);
+    call(&server, apply("autoscaler", json!({}), false));
+    assert_eq!(get(&server, CONTROLLERS, "a")["spec"]["replicas"], 0, "what is applied no more is gone");
+    for (spec, code) in [(json!({"replicas": -1}), 422), (json!({"replicas": "x"}), 500), (json!({"size": 1}), 500)] {
+        assert_eq!(failure(&server, apply("autoscaler", spec, true)).code, code);
+    }
+}

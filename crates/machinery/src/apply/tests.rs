@@ -1,6 +1,7 @@
 //! Server-side apply as upstream has it: vectors after the facts of structured-merge-diff's and the field manager's
 //! tests, and laws.
 
+mod hostile;
 mod laws;
 mod managing;
 mod merging;

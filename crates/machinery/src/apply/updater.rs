@@ -1,5 +1,6 @@
 //! How managers gain and lose fields (`structured-merge-diff/merge/update.go`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fields::{Identity, Manager, Node, Operation, Path, PathElement, Set};
@@ -230,18 +231,18 @@ pub(super) fn cap(managers: &mut Vec<Arc<Manager>>) {
         api_version: first.identity.api_version.clone(),
         subresource: "".into(),
     };
+    let (first, bucket_key) = (first.identity.key(), bucket.key());
+    let mut left: BTreeMap<String, Arc<Manager>> =
+        managers.drain(..).map(|manager| (manager.identity.key(), manager)).collect();
     for manager in &updaters[1..] {
         if length <= MAX_UPDATE_MANAGERS {
             break;
         }
-        let holder = managers
-            .iter()
-            .position(|other| other.identity.is(&bucket))
-            .or_else(|| managers.iter().position(|other| other.identity.is(&first.identity)));
-        let Some(at) = holder else { return };
-        let set = Arc::new(manager.set.union(&managers[at].set));
-        managers[at] = Arc::new(Manager::new(bucket.clone(), manager.time, set));
-        managers.retain(|other| !other.identity.is(&manager.identity));
+        let holder = left.remove(&bucket_key).or_else(|| left.remove(&first));
+        let held = holder.map_or_else(|| manager.set.clone(), |holder| Arc::new(manager.set.union(&holder.set)));
+        left.insert(bucket_key.clone(), Arc::new(Manager::new(bucket.clone(), manager.time, held)));
+        left.remove(&manager.identity.key());
         length -= 1;
     }
+    managers.extend(left.into_values());
 }

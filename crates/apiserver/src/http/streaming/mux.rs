@@ -1,7 +1,7 @@
 //! One SPDY connection, shared by those who read it, write it and have streams on it, all within one task.
 //!
 //! Bound: [`OUTPUT_BYTES_MAX`] wait to be written, above which [`Mux::send`] waits too; replies and ends of streams, of
-//! some bytes each, are let through.
+//! some bytes each, are let through, but above [`WAITING_BYTES_MAX`] nothing more is read that could ask for one.
 
 use std::io;
 
@@ -12,6 +12,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 
 const OUTPUT_BYTES_MAX: usize = 128 * 1024;
+/// Well above the other bound, so that input goes on while output waits.
+const WAITING_BYTES_MAX: usize = 1024 * 1024;
 
 /// The connection.
 #[derive(Default)]
@@ -52,6 +54,11 @@ impl Mux {
         self.with(|connection| connection.send(stream, bytes));
     }
 
+    /// Waits until there is room for replies to what is read next.
+    pub(super) async fn room(&self) {
+        self.until(|state| state.waiting.len() < WAITING_BYTES_MAX).await;
+    }
+
     /// Waits until all that was sent is written.
     pub(super) async fn flushed(&self) {
         self.until(|state| state.waiting.is_empty() && !state.writing).await;
@@ -84,6 +91,28 @@ impl Mux {
             }
             writer.write_all(&output).await?;
             writer.flush().await?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn pings_whose_answers_nobody_reads_are_read_no_further() {
+        let mux = Mux::default();
+        let ping = [0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 1];
+        let mut pings = Bytes::from(ping.repeat(WAITING_BYTES_MAX / ping.len() + 1));
+        assert!(mux.room().now_or_never().is_some());
+        assert_eq!(mux.receive(&mut pings), Ok(None));
+        assert!(mux.room().now_or_never().is_none());
+        let mut sink = tokio::io::sink();
+        tokio::select! {
+            result = mux.write_to(&mut sink) => panic!("{result:?}"),
+            () = mux.room() => {}
         }
     }
 }

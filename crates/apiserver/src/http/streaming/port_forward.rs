@@ -25,6 +25,8 @@ use crate::connector::{Duplex, Ports};
 /// Chunks of one stream that were read and wait for the pod's end.
 const CHUNKS_MAX: usize = 16;
 const CHUNK_BYTES: usize = 32 * 1024;
+/// The longest name of a request; clients number theirs.
+const REQUEST_BYTES_MAX: usize = 256;
 /// Pairs that are complete and wait to be served; filled and emptied by the same task.
 const PAIRS_MAX: usize = 16;
 
@@ -78,6 +80,12 @@ struct Half {
     data: Option<(u32, u16, mpsc::Receiver<Bytes>)>,
 }
 
+impl Half {
+    fn has(&self, stream: u32) -> bool {
+        self.error == Some(stream) || self.data.as_ref().is_some_and(|(data, ..)| *data == stream)
+    }
+}
+
 impl Client<'_> {
     async fn read(&mut self, reader: &mut (impl AsyncRead + Unpin), mut input: Bytes) -> io::Result<()> {
         let mut buffer = Vec::new();
@@ -85,6 +93,7 @@ impl Client<'_> {
             while let Some(event) = self.mux.receive(&mut input).map_err(io::Error::other)? {
                 self.take(event).await;
             }
+            self.mux.room().await;
             input = read_some(reader, &mut buffer).await?;
             if input.is_empty() {
                 return Ok(());
@@ -108,14 +117,21 @@ impl Client<'_> {
                     self.inputs.remove(&stream);
                 }
             }
-            Event::Finished { stream } | Event::Reset { stream } => {
+            Event::Finished { stream } => {
                 self.inputs.remove(&stream);
+            }
+            Event::Reset { stream } => {
+                self.inputs.remove(&stream);
+                self.requests.retain(|_, half| !half.has(stream));
             }
             Event::GoAway => {}
         }
     }
 
     async fn opened(&mut self, stream: u32, id: String, is_error: bool, port: u16) {
+        if id.len() > REQUEST_BYTES_MAX {
+            return self.mux.with(|connection| connection.refuse(stream));
+        }
         let half = self.requests.entry(id.clone()).or_default();
         if is_error && half.error.is_some() || !is_error && half.data.is_some() {
             return self.mux.with(|connection| connection.refuse(stream));
@@ -205,6 +221,10 @@ async fn copy(mux: &Mux, stream: u32, mut input: mpsc::Receiver<Bytes>, connecti
             }
             written?;
         }
+        // A client that gave the stream up wants nothing more of the pod's end either.
+        if !*done.lock() && !mux.with(|connection| connection.is_open(stream)) {
+            return Err(io::Error::new(io::ErrorKind::ConnectionReset, "the client gave the stream up"));
+        }
         let _ = writer.shutdown().await;
         Ok(())
     };
@@ -213,10 +233,68 @@ async fn copy(mux: &Mux, stream: u32, mut input: mpsc::Receiver<Bytes>, connecti
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
+    use super::super::client::Spdy;
     use super::*;
+    use crate::http::tests::client::PATIENCE;
 
     fn headers(pairs: &[(&str, &str)]) -> Headers {
         Headers(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    /// One pod's end, whatever the port.
+    struct One(Mutex<Option<tokio::io::DuplexStream>>);
+
+    impl Ports for One {
+        fn pod(&self) -> &str {
+            "the-pod"
+        }
+
+        fn connect(&self, _: u16) -> BoxFuture<'static, crate::connector::Connected> {
+            let end = self.0.lock().take().map(|end| Box::new(end) as Box<dyn Duplex>);
+            Box::pin(async { end.ok_or_else(|| "connection refused".to_owned()) })
+        }
+    }
+
+    fn reset(stream: u32) -> Vec<u8> {
+        [&[0x80, 3, 0, 3, 0, 0, 0, 8], &stream.to_be_bytes()[..], &[0, 0, 0, 5]].concat()
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_given_up_lets_go_of_the_pods_end() {
+        let (near, far) = tokio::io::duplex(4096);
+        let (end, mut pod) = tokio::io::duplex(16);
+        let serving = serve(Connection::new(near, Bytes::new()), Arc::new(One(Mutex::new(Some(end)))));
+        let client = async {
+            let mut client = Spdy::over(far);
+            client.start(1, &[("streamtype", "error"), ("port", "80"), ("requestid", "0")]).await;
+            client.start(3, &[("streamtype", "data"), ("port", "80"), ("requestid", "0")]).await;
+            client.send(3, b"x", false).await;
+            assert_eq!(pod.read_u8().await.unwrap(), b'x');
+            client.write(&reset(3)).await;
+            // The pod's end goes on talking, and never hangs up by itself.
+            while pod.write_all(b"y").await.is_ok() {}
+        };
+        tokio::select! {
+            () = serving => panic!("the connection ended"),
+            given_up = timeout(PATIENCE, client) => given_up.expect("the pod's end is let go of"),
+        }
+    }
+
+    #[tokio::test]
+    async fn halves_of_requests_go_with_their_streams() {
+        let mux = Mux::default();
+        let (found, _pairs) = mpsc::channel(PAIRS_MAX);
+        let mut client = Client { mux: &mux, requests: HashMap::new(), inputs: HashMap::new(), found };
+        for (stream, is_error) in [(1, true), (3, false)] {
+            client.opened(stream, stream.to_string(), is_error, 80).await;
+            assert_eq!(client.requests.len(), 1);
+            client.take(Event::Reset { stream }).await;
+            assert!(client.requests.is_empty() && client.inputs.is_empty());
+        }
+        client.opened(5, "x".repeat(REQUEST_BYTES_MAX + 1), true, 80).await;
+        assert!(client.requests.is_empty());
     }
 
     #[test]

@@ -154,6 +154,7 @@ impl Client<'_> {
             while let Some(event) = self.mux.receive(&mut input).map_err(io::Error::other)? {
                 self.take(event).await;
             }
+            self.mux.room().await;
             input = read_some(reader, &mut buffer).await?;
             if input.is_empty() {
                 return Ok(());
