@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fmt, fs, io};
 
 use anyhow::{Context as _, bail};
@@ -151,6 +151,40 @@ impl Connection {
             (Err(_), Err(error)) => return Err(error.into()),
             (Err(error), Ok(())) => return Err(error),
         };
+        self.answer(head)
+    }
+
+    /// Sends `start` at once and then one byte more at each `pause`, until the server says something or closes, which
+    /// is `None`.
+    ///
+    /// # Errors
+    /// When it does neither within `limit`, or breaks off in the midst of an answer.
+    pub(crate) fn trickle(&mut self, start: &[u8], pause: Duration, limit: Duration) -> anyhow::Result<Option<Answer>> {
+        let started = Instant::now();
+        let stream = self.stream.get_mut();
+        stream.write_all(start)?;
+        stream.sock.set_read_timeout(Some(pause))?;
+        loop {
+            let stream = self.stream.get_mut();
+            // Once the server has closed, reading tells.
+            let _ = stream.write_all(b"x").and_then(|()| stream.flush());
+            match self.stream.fill_buf() {
+                Ok([]) => return Ok(None),
+                Ok(_) => break,
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+                Err(_) => return Ok(None),
+            }
+            if started.elapsed() > limit {
+                bail!("neither an answer nor an end in {limit:?}");
+            }
+        }
+        self.stream.get_ref().sock.set_read_timeout(Some(READ_LIMIT))?;
+        let head = self.head()?;
+        self.answer(head).map(Some)
+    }
+
+    /// The rest of an answer.
+    fn answer(&mut self, head: Head) -> anyhow::Result<Answer> {
         let mut body = Vec::new();
         if head.chunked {
             while let Some(chunk) = self.chunk()? {

@@ -1,6 +1,7 @@
 //! What well-behaved clients never send: requests without the token, from a web page, to another host's name, too large,
 //! or not what they say. Each gets upstream's status code, and the server goes on as before.
 
+mod drip;
 mod memory;
 
 use serde_json::{Value, json};
@@ -33,6 +34,7 @@ pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<
     report.group("hostile and broken requests");
     let server = Server::start(&context.binary, &[])?;
     let endpoint = server.endpoint()?;
+    let drips = drip::start(&endpoint);
     for refused in from_strangers(&endpoint).into_iter().chain(broken()) {
         let headers: Vec<(&str, &str)> = refused.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer =
@@ -40,7 +42,9 @@ pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<
         report.check(refused.name, judge(&answer, refused.status));
     }
     limits(&endpoint, report);
-    memory::run(&server, &endpoint, report)?;
+    let measured = memory::run(&server, &endpoint, report)?;
+    drips.finish(report);
+    measured.check("memory beside and after slow clients: within 64 MiB", report)?;
     report.check("afterwards the server is ready", judge(&endpoint.connect()?.get("/readyz"), 200));
     report.check("nothing was created", nothing_created(&endpoint)?);
     server.stop()
