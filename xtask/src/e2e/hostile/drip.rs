@@ -31,8 +31,11 @@ const KINDS: [(&str, Slow, usize); 3] = [
     ("large bodies that never end: 504", Slow::Body(200 * 1024), 2),
 ];
 
-/// Clients at their work.
-pub(super) struct Drips(Vec<(&'static str, Vec<JoinHandle<Result<(), String>>>)>);
+/// One client, and whether its end was upstream's.
+type Client = JoinHandle<Result<(), String>>;
+
+/// Clients at their work, by the name of their check.
+pub(super) struct Drips(Vec<(&'static str, Vec<Client>)>);
 
 /// Sends the clients off.
 pub(super) fn start(endpoint: &Endpoint) -> Drips {
