@@ -3,7 +3,7 @@
 //!
 //! The hour is counted by the injected clock from when a write was observed. An event that is written meanwhile has
 //! another revision, which the delete's precondition refuses, so it lives on.
-//! Bounds: one entry for each event there is; at most [`BATCH`] deletes between two looks at what came in.
+//! Bounds: one entry for each event there is; at most `BATCH` deletes between two looks at what came in.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
