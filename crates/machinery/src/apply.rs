@@ -5,7 +5,7 @@
 //! write; [`applied`] merges an applied configuration and finds conflicts. Objects come without `managedFields`.
 //!
 //! Objects count as upstream's Go objects do: a struct held by value is there even when the JSON lacks it, and an empty
-//! list or map is not ([`Form::Object`]). A configuration counts as it was sent ([`Form::Sent`]).
+//! list or map is not (`Form::Object`). A configuration counts as it was sent (`Form::Sent`).
 //!
 //! Differs: objects come in the stored version of their kind, so managers of another version are dropped, as upstream
 //! drops those of versions that it no longer knows.

@@ -1,4 +1,4 @@
-//! `v1 Service` (`pkg/registry/core/service/strategy.go`). Addresses and node ports are given out by [`allocation`],
+//! `v1 Service` (`pkg/registry/core/service/strategy.go`). Addresses and node ports are given out by `allocation`,
 //! from what the other Services have.
 
 mod allocation;
