@@ -13,5 +13,5 @@ mod verbs;
 mod watch;
 
 pub use connector::{Connected, Connector, Duplex, LogStream, Ports, Session};
-pub use server::{Advice, ApiServer, Config};
+pub use server::{Advice, ApiServer, Commit, Config};
 pub use watch::Watch;

@@ -64,6 +64,23 @@ pub struct ApiServer {
     /// The revision of the last commit to any resource, kept up while somebody waits for one.
     latest: wake::Sender<Revision>,
     connector: OnceLock<Arc<dyn Connector>>,
+    follower: OnceLock<Follower>,
+}
+
+/// Hears of every commit.
+type Follower = Box<dyn Fn(&Commit) + Send + Sync>;
+
+/// One commit, as it happened.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// When.
+    pub time: Timestamp,
+    /// What it did to its object: `ADDED`, `MODIFIED` or `DELETED`.
+    pub verb: &'static str,
+    /// The resource.
+    pub resource: Gvr,
+    /// The object after it; for a delete, its last state.
+    pub object: Arc<Object>,
 }
 
 /// A resource that a request names.
@@ -94,6 +111,7 @@ impl ApiServer {
             wakes,
             latest: wake::Sender::new(Revision(0)),
             connector: OnceLock::new(),
+            follower: OnceLock::new(),
         });
         let weak = Arc::downgrade(&server);
         server.store.listen(move |resource, revision| {
@@ -102,6 +120,7 @@ impl ApiServer {
                 if server.latest.receiver_count() > 0 {
                     server.latest.send_replace(revision);
                 }
+                server.tell_follower(revision);
             }
         });
         server
@@ -136,6 +155,35 @@ impl ApiServer {
         let reached = latest.wait_for(|_| self.store.revision() >= revision);
         // Whoever reads next says what is wrong when the time was up.
         let _ = tokio::time::timeout(REVISION_TIMEOUT, reached).await;
+    }
+
+    /// Waits until something is committed after a revision.
+    pub async fn committed_after(&self, revision: Revision) {
+        let mut latest = self.latest.subscribe();
+        // The sender lives as long as this server.
+        let _ = latest.wait_for(|_| self.store.revision() > revision).await;
+    }
+
+    /// Calls back with every commit from now on, after it happened. A second callback is ignored. It must be quick, and
+    /// must not write.
+    pub fn follow_commits(&self, follow: impl Fn(&Commit) + Send + Sync + 'static) {
+        let _ = self.follower.set(Box::new(follow));
+    }
+
+    fn tell_follower(&self, revision: Revision) {
+        let Some(follow) = self.follower.get() else { return };
+        let before = Revision(revision.0 - 1);
+        // Gone already only when the log holds less than what is committed at one moment.
+        let Some(event) = self.store.events_after(before, 1).ok().and_then(|events| events.into_iter().next()) else {
+            return;
+        };
+        let resource = self.catalogue.at(event.resource.0).descriptor().resource();
+        let verb = match event.kind {
+            store::EventKind::Created => "ADDED",
+            store::EventKind::Updated => "MODIFIED",
+            store::EventKind::Deleted => "DELETED",
+        };
+        follow(&Commit { time: self.clock.now(), verb, resource, object: event.object.clone() });
     }
 
     /// Performs any request but a watch.

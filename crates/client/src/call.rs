@@ -33,6 +33,12 @@ impl Client {
         Self { transport: self.transport.clone(), manager: Some(component) }
     }
 
+    /// The same client with something between it and the API.
+    #[must_use]
+    pub fn through(&self, wrap: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport>) -> Self {
+        Self { transport: wrap(self.transport.clone()), manager: self.manager }
+    }
+
     /// Sends any request but a watch.
     ///
     /// # Errors

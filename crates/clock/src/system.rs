@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{Clock, Sleep};
+use crate::{Clock, Pull, Sleep};
 
 /// The longest single sleep: a wall clock that steps (suspend, NTP) is noticed at the latest after this long.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -18,7 +18,8 @@ impl Clock for SystemClock {
         Timestamp::now()
     }
 
-    fn sleep_until(&self, deadline: Timestamp) -> Sleep {
+    /// Real time passes by itself: nothing pulls it.
+    fn wait_until(&self, deadline: Timestamp, _pull: Pull) -> Sleep {
         Box::pin(async move {
             loop {
                 let left = deadline.duration_since(Timestamp::now());

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 pub use kubelet::image::ImageRule;
 
-use clock::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
+use client::Transport;
+use clock::{SharedClock, SharedEntropy, Stepper, SystemClock, SystemEntropy};
+use jiff::tz::TimeZone;
+use kubelet::runtime::scripted::Script;
 
 /// How to start the process that owns all pod processes: usually this very binary with a hidden subcommand.
 #[derive(Clone, Debug)]
@@ -17,33 +20,85 @@ pub struct SupervisorCommand {
     pub args: Vec<OsString>,
 }
 
+/// What pods are.
+#[derive(Clone)]
+pub enum Pods {
+    /// Processes of this machine.
+    Processes {
+        /// Where logs and the pods' scratch directories live. Created when missing, with mode 0700.
+        state_dir: PathBuf,
+        /// How processes are started and owned.
+        supervisor: SupervisorCommand,
+    },
+    /// Acted out by a script: no process, no file.
+    Scripted(Arc<dyn Script>),
+}
+
+/// A part of the cluster that reaches it through a door of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Component {
+    /// The Job controller.
+    Jobs,
+    /// The CronJob controller.
+    CronJobs,
+    /// The controller that deletes finished Jobs when their time is over.
+    Expiry,
+    /// Namespaces, accounts, quotas, scheduler, disruption budgets, age of Events, garbage collection.
+    System,
+    /// The kubelet.
+    Kubelet,
+}
+
+/// Puts something between a component and its door to the API, such as faults. Asked each time a component starts.
+pub type Interpose = Arc<dyn Fn(Component, Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync>;
+
 /// What a cluster is made of.
 #[derive(Clone)]
 pub struct Config {
-    /// Where logs and the pods' scratch directories live. Created when missing, with mode 0700.
-    pub state_dir: PathBuf,
-    /// How pods' processes are started and owned.
-    pub supervisor: SupervisorCommand,
+    /// What pods are.
+    pub pods: Pods,
     /// Which images stand for which local programs.
     pub image_map: Vec<ImageRule>,
     /// The name of the one node.
     pub node_name: String,
     /// Where the cluster reads the time.
     pub clock: SharedClock,
+    /// What moves the clock, if it can be moved. It must be installed in the runtime that the cluster starts in.
+    pub stepper: Option<Arc<Stepper>>,
+    /// The time zone of CronJobs that name none.
+    pub time_zone: TimeZone,
     /// Where UIDs and name suffixes come from.
     pub entropy: SharedEntropy,
+    /// What stands between components and the API, if anything.
+    pub interpose: Option<Interpose>,
 }
 
 impl Config {
-    /// A cluster on the machine's clock, with no mapped images, whose node is called `local`.
+    /// A cluster on the machine's clock whose pods are processes, with no mapped images and a node called `local`.
     pub fn new(state_dir: PathBuf, supervisor: SupervisorCommand) -> Self {
         Self {
-            state_dir,
-            supervisor,
+            pods: Pods::Processes { state_dir, supervisor },
             image_map: Vec::new(),
             node_name: "local".to_owned(),
             clock: Arc::new(SystemClock),
+            stepper: None,
+            time_zone: TimeZone::system(),
             entropy: Arc::new(SystemEntropy::default()),
+            interpose: None,
+        }
+    }
+
+    /// A cluster whose pods are acted out, on a clock that the stepper moves, in UTC.
+    pub fn scripted(script: Arc<dyn Script>, stepper: Arc<Stepper>) -> Self {
+        Self {
+            pods: Pods::Scripted(script),
+            image_map: Vec::new(),
+            node_name: "local".to_owned(),
+            clock: stepper.clock(),
+            stepper: Some(stepper),
+            time_zone: TimeZone::UTC,
+            entropy: Arc::new(SystemEntropy::default()),
+            interpose: None,
         }
     }
 }
@@ -51,6 +106,12 @@ impl Config {
 /// Why a cluster did not come up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The clock cannot be moved from this runtime.
+    #[error("a clock that is moved needs a tokio runtime of one thread, with the stepper installed")]
+    ManyThreads,
+    /// The clock is the machine's.
+    #[error("the clock is the machine's: it cannot be moved")]
+    Immovable,
     /// The state directory cannot be made.
     #[error("create the state directory {path}")]
     StateDir {

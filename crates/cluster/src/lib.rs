@@ -7,32 +7,36 @@ mod advice;
 mod config;
 mod door;
 mod kubeconfig;
+mod parts;
+mod pods;
+mod time;
 
-use std::fs::DirBuilder;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use api::{Options, resource};
+use api::{Options, Uid, resource};
 use apiserver::ApiServer;
 use apiserver::http::Serving;
 use apiserver::http::pki::Identity;
 use client::Client;
+use clock::Stepper;
 use jiff::Timestamp;
-use job_controller::{CronJobController, JobController, TtlController};
-use kubelet::runtime::Runtime;
-use kubelet::runtime::process::{ProcessConfig, ProcessRuntime};
-use kubelet::{Containers, Kubelet, KubeletConfig};
+use job_controller::Decision;
+use kubelet::Kubelet;
 use parking_lot::Mutex;
 use registry::Catalogue;
 use store::Bounds;
-use system_controllers::{Resource, SystemControllers};
+use system_controllers::Resource;
 
-pub use config::{Config, Error, ImageRule, SupervisorCommand};
+pub use apiserver::Commit;
+pub use config::{Component, Config, Error, ImageRule, Interpose, Pods, SupervisorCommand};
 pub use kubeconfig::CONTEXT;
+pub use kubelet::runtime::scripted;
+pub use time::View;
 
 use door::{KubeletConnector, ServerDoor};
+use parts::Parts;
 
 /// Random bytes of a bearer token.
 const TOKEN_BYTES: usize = 32;
@@ -46,11 +50,9 @@ pub fn supervisor_main() -> ExitCode {
 pub struct Cluster {
     server: Arc<ApiServer>,
     client: Client,
-    jobs: JobController,
-    cron_jobs: CronJobController,
-    expiry: TtlController,
-    system: SystemControllers,
+    parts: Parts,
     kubelet: Arc<Kubelet>,
+    stepper: Option<Arc<Stepper>>,
     serving: Mutex<Option<Serving>>,
 }
 
@@ -70,6 +72,9 @@ impl Cluster {
     /// # Errors
     /// When a part does not come up.
     pub async fn start(config: Config) -> Result<Self, Error> {
+        if config.stepper.is_some() && !Stepper::fits_current_runtime() {
+            return Err(Error::ManyThreads);
+        }
         let server = ApiServer::new(apiserver::Config {
             catalogue: Catalogue::default(),
             clock: config.clock.clone(),
@@ -79,19 +84,17 @@ impl Cluster {
         });
         server.create_system_objects();
         let client = Client::in_process(Arc::new(ServerDoor(server.clone())));
-        // As upstream's components call themselves in `managedFields`.
-        let controllers = client.acting_as("kube-controller-manager");
-        let kubelet = Arc::new(start_kubelet(&config, client.acting_as("kubelet"))?);
+        let parts = Parts::new(client.clone(), &config, system_config(&server));
+        let kubelet = Arc::new(pods::start(&config, parts.client(Component::Kubelet))?);
         server.connect(Arc::new(KubeletConnector(kubelet.clone())));
-        let jobs = JobController::start(controllers.clone(), config.clock.clone());
-        let local = jiff::tz::TimeZone::system();
-        let cron_jobs = CronJobController::start(controllers.clone(), config.clock.clone(), local);
-        let expiry = TtlController::start(controllers.clone(), config.clock.clone());
-        let system = SystemControllers::start(controllers, config.clock, system_config(&server)).await?;
-        jobs.synced().await;
-        cron_jobs.synced().await;
-        expiry.synced().await;
-        Ok(Self { server, client, jobs, cron_jobs, expiry, system, kubelet, serving: Mutex::new(None) })
+        if let Some(stepper) = &config.stepper
+            && matches!(config.pods, Pods::Processes { .. })
+        {
+            let kubelet = Arc::downgrade(&kubelet);
+            stepper.hold_while(move || kubelet.upgrade().is_some_and(|kubelet| kubelet.running_containers() > 0));
+        }
+        parts.start_all().await?;
+        Ok(Self { server, client, parts, kubelet, stepper: config.stepper, serving: Mutex::new(None) })
     }
 
     /// A client that calls this cluster in process.
@@ -119,9 +122,29 @@ impl Cluster {
         Ok(Endpoint { address, kubeconfig: kubeconfig::text(address, &ca_pem, &token) })
     }
 
-    /// The Job controller, for its decision records.
-    pub fn jobs(&self) -> &JobController {
-        &self.jobs
+    /// Why a Job is as it is: the Job controller's decision records, oldest first.
+    pub fn decisions(&self, job: &Uid) -> Vec<Decision> {
+        self.parts.decisions(job)
+    }
+
+    /// Stops a controller and forgets all that it knew, as if its process had died: what it was doing is cut at its next
+    /// wait. The kubelet is not a part that can be stopped; its pods would be nobody's.
+    pub async fn stop(&self, component: Component) {
+        self.parts.stop(component).await;
+    }
+
+    /// Starts a controller that was stopped, and waits until it has seen its first lists. One that runs goes on.
+    ///
+    /// # Errors
+    /// When its first calls fail.
+    pub async fn resume(&self, component: Component) -> Result<(), Error> {
+        self.parts.start(component).await
+    }
+
+    /// Calls back with every commit from now on, after it happened. A second callback is ignored. It must be quick, and
+    /// must not write.
+    pub fn follow_commits(&self, follow: impl Fn(&Commit) + Send + Sync + 'static) {
+        self.server.follow_commits(follow);
     }
 
     /// Containers that run now.
@@ -158,10 +181,7 @@ impl Cluster {
         if let Some(serving) = serving {
             serving.shutdown().await;
         }
-        self.cron_jobs.shutdown().await;
-        self.expiry.shutdown().await;
-        self.jobs.shutdown().await;
-        self.system.shutdown().await;
+        self.parts.stop_all().await;
         self.kubelet.shutdown().await;
         // The pods were in memory only: nobody can ask for their logs any more.
         self.kubelet.remove_all_files();
@@ -171,22 +191,6 @@ impl Cluster {
 fn asynchronous(listener: TcpListener) -> std::io::Result<tokio::net::TcpListener> {
     listener.set_nonblocking(true)?;
     tokio::net::TcpListener::from_std(listener)
-}
-
-/// Starts the kubelet over the process runtime.
-fn start_kubelet(config: &Config, client: Client) -> Result<Kubelet, Error> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&config.state_dir);
-    made.map_err(|source| Error::StateDir { path: config.state_dir.clone(), source })?;
-    let process = ProcessConfig {
-        supervisor_program: config.supervisor.program.clone(),
-        supervisor_args: config.supervisor.args.clone(),
-    };
-    let logs = Arc::new(kubelet::logs::Logs::default());
-    let (runtime, exits) = ProcessRuntime::start(&process, config.clock.clone(), logs.clone())?;
-    let runtime: Arc<dyn Runtime> = Arc::new(runtime);
-    let mut kubelet = KubeletConfig::new(&config.node_name, config.state_dir.clone());
-    kubelet.image_rules.clone_from(&config.image_map);
-    Ok(Kubelet::start(kubelet, client, config.clock.clone(), Containers { runtime, exits, logs }))
 }
 
 /// All resources that are stored, for garbage collection and namespace deletion.

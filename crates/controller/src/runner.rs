@@ -9,6 +9,8 @@
 //! Bounds: at most `workers` reconciles at a time, [`crate::queue::MAX_KEYS`] keys. Sources are pulled, so nothing
 //! piles up between a watch and the loop.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::hash::Hash;
@@ -16,7 +18,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use client::Observation;
-use clock::SharedClock;
+use clock::{Pull, SharedClock};
 use futures::stream::{BoxStream, SelectAll, Stream, StreamExt};
 use futures::{FutureExt, future};
 use jiff::Timestamp;
@@ -96,13 +98,14 @@ pub struct Runner<C> {
     controller: Arc<C>,
     clock: SharedClock,
     workers: usize,
+    pull: Pull,
     sources: Vec<BoxStream<'static, Observation>>,
 }
 
 impl<C: Controller> Runner<C> {
     /// A runner without sources.
     pub fn new(controller: Arc<C>, clock: SharedClock) -> Self {
-        Self { controller, clock, workers: DEFAULT_WORKERS, sources: Vec::new() }
+        Self { controller, clock, workers: DEFAULT_WORKERS, pull: Pull::Yes, sources: Vec::new() }
     }
 
     /// Adds a source. Its index is how many were added before it.
@@ -116,6 +119,14 @@ impl<C: Controller> Runner<C> {
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
+        self
+    }
+
+    /// Says that this controller's wake-ups are schedules or housekeeping, for which time does not hurry. Its retries
+    /// of failures still are work.
+    #[must_use]
+    pub fn unhurried(mut self) -> Self {
+        self.pull = Pull::No;
         self
     }
 
@@ -156,6 +167,9 @@ struct Loop<C: Controller> {
     controller: Arc<C>,
     clock: SharedClock,
     workers: usize,
+    pull: Pull,
+    /// When failed keys are due again, the earliest first. A key that succeeds before then leaves its time here.
+    retries: BinaryHeap<Reverse<Timestamp>>,
     sources: SelectAll<BoxStream<'static, (usize, Observation)>>,
     /// Sources whose first list is still to come.
     missing: Vec<usize>,
@@ -175,6 +189,8 @@ impl<C: Controller> Loop<C> {
             controller: runner.controller,
             clock: runner.clock,
             workers: runner.workers,
+            pull: runner.pull,
+            retries: BinaryHeap::new(),
             sources: runner.sources.into_iter().enumerate().map(tagged).collect(),
             missing,
             stopped,
@@ -238,13 +254,20 @@ impl<C: Controller> Loop<C> {
     }
 
     /// Waits for the next key that is due, unless all workers are busy: then a finished reconcile comes first.
-    fn timer(&self) -> future::Either<clock::Sleep, future::Pending<()>> {
-        let can_dispatch = self.missing.is_empty() && self.running.len() < self.workers;
-        let next_wake = self.queue.next_wake(self.clock.now()).filter(|_| can_dispatch);
-        match next_wake {
-            Some(time) => future::Either::Left(self.clock.sleep_until(time)),
-            None => future::Either::Right(future::pending()),
+    fn timer(&mut self) -> impl Future<Output = ()> + use<C> {
+        let now = self.clock.now();
+        while self.retries.peek().is_some_and(|Reverse(time)| *time <= now) {
+            self.retries.pop();
         }
+        let can_dispatch = self.missing.is_empty() && self.running.len() < self.workers;
+        let next_wake = self.queue.next_wake(now).filter(|_| can_dispatch);
+        let retry = self.retries.peek().map(|Reverse(time)| *time).filter(|_| next_wake.is_some());
+        let wait = |time: Option<Timestamp>, pull| match time {
+            Some(time) => future::Either::Left(self.clock.wait_until(time, pull)),
+            None => future::Either::Right(future::pending()),
+        };
+        let (wake, retry) = (wait(next_wake, self.pull), wait(retry, Pull::Yes));
+        future::select(wake, retry).map(drop)
     }
 
     fn observe(&mut self, source: usize, observation: Observation) {
@@ -257,6 +280,7 @@ impl<C: Controller> Loop<C> {
 
     fn finish(&mut self, key: C::Key, finish: Finish) {
         let (now, name) = (self.clock.now(), self.controller.name());
+        let hurried = self.pull == Pull::Yes;
         self.queue.done(&key);
         match finish {
             Finish::Done(outcome) => {
@@ -267,10 +291,12 @@ impl<C: Controller> Loop<C> {
             }
             Finish::Failed(error) => {
                 let retry_at = self.queue.add_rate_limited(key.clone(), now);
+                self.retries.extend((!hurried).then_some(Reverse(retry_at)));
                 tracing::warn!(controller = name, ?key, error, %retry_at, "reconcile failed, will retry");
             }
             Finish::Panicked(panic) => {
                 let retry_at = self.queue.add_rate_limited(key.clone(), now);
+                self.retries.extend((!hurried).then_some(Reverse(retry_at)));
                 tracing::error!(controller = name, ?key, panic, %retry_at, "reconcile panicked, will retry");
             }
         }

@@ -6,7 +6,7 @@
 
 mod unowned;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use api::selector::LabelSelector;
@@ -65,7 +65,7 @@ pub(crate) struct Entry {
 /// The whole cache.
 #[derive(Default)]
 pub(crate) struct Cache {
-    entries: HashMap<Uid, Entry>,
+    entries: BTreeMap<Uid, Entry>,
     /// The Job under which each known pod with a Job for a controller is kept.
     homes: HashMap<Uid, Uid>,
     unowned: Unowned,

@@ -3,7 +3,7 @@
 //!
 //! A Job that was created but not yet written into the status is found again by its name, which is the activation's.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
@@ -37,7 +37,7 @@ impl CronJobController {
         let follow = |resource| observe(client.clone(), clock.clone(), resource, Selection::default());
         let (cron_jobs, jobs) = (follow(CRON_JOBS), follow(JOBS));
         let inner = Inner { client, clock: clock.clone(), zone, recorder, state: Mutex::default() };
-        let runner = Runner::new(Arc::new(inner), clock).source(cron_jobs).source(jobs).start();
+        let runner = Runner::new(Arc::new(inner), clock).source(cron_jobs).source(jobs).unhurried().start();
         Self { runner, recorder: task }
     }
 
@@ -65,7 +65,7 @@ struct Inner {
 /// What was observed, by the UID of the CronJob.
 #[derive(Default)]
 struct State {
-    cron_jobs: HashMap<Uid, Arc<Object>>,
+    cron_jobs: BTreeMap<Uid, Arc<Object>>,
     /// The Jobs that each controls.
     jobs: HashMap<Uid, HashMap<Uid, JobView>>,
     /// The CronJob of each Job.

@@ -3,7 +3,7 @@
 //! Before it deletes, it reads the Job once more: the seconds may have been raised in the last moment. The Job goes in
 //! the foreground, with its pods, and only if it still is that Job and not one of the same name.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
@@ -25,7 +25,7 @@ impl TtlController {
     pub fn start(client: Client, clock: SharedClock) -> Self {
         let jobs = observe(client.clone(), clock.clone(), JOBS, Selection::default());
         let inner = Inner { client, clock: clock.clone(), expiring: Mutex::default() };
-        Self(Runner::new(Arc::new(inner), clock).source(jobs).start())
+        Self(Runner::new(Arc::new(inner), clock).source(jobs).unhurried().start())
     }
 
     /// Waits until Jobs were listed once.
@@ -43,7 +43,7 @@ struct Inner {
     client: Client,
     clock: SharedClock,
     /// The Jobs whose time runs.
-    expiring: Mutex<HashMap<Uid, ObjectKey>>,
+    expiring: Mutex<BTreeMap<Uid, ObjectKey>>,
 }
 
 impl Inner {

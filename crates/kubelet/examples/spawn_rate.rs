@@ -75,6 +75,7 @@ async fn supervised(count: u32) -> Duration {
                 slots.acquire().await.expect("open").forget();
                 let spec = ContainerSpec {
                     id: ContainerId::of_run("bench", "true", number),
+                    pod: Arc::default(),
                     program: "/bin/true".into(),
                     argv: vec!["true".to_owned()],
                     env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],

@@ -4,6 +4,7 @@
 //! back exactly. The file is made on the first byte; a run that prints nothing leaves none. Nothing here knows pods.
 
 mod format;
+mod memory;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use tokio::sync::watch;
 
+use memory::Memory;
+use reader::Place;
 pub use reader::{LogStream, ReadOptions};
 pub use writer::{LogWriter, Source};
 
@@ -31,9 +34,16 @@ struct Progress {
 #[derive(Debug, Default)]
 pub struct Logs {
     live: DashMap<PathBuf, watch::Receiver<Progress>>,
+    /// Where logs are kept instead of on disk, if they are.
+    memory: Option<Memory>,
 }
 
 impl Logs {
+    /// Logs that never touch the disk: for containers that are acted out.
+    pub fn in_memory() -> Self {
+        Self { memory: Some(Memory::default()), ..Self::default() }
+    }
+
     /// Where the output of one run goes: `ROOT/POD_UID/CONTAINER/RUN.log`.
     pub fn path(root: &Path, pod_uid: &str, container: &str, run: u32) -> PathBuf {
         root.join(pod_uid).join(container).join(format!("{run}.log"))
@@ -43,12 +53,24 @@ impl Logs {
     pub fn writer(self: &Arc<Self>, path: PathBuf) -> LogWriter {
         let (sender, receiver) = watch::channel(Progress::default());
         self.live.insert(path.clone(), receiver);
-        LogWriter::new(path, sender, Arc::clone(self))
+        let page = self.memory.as_ref().map(|memory| memory.page(&path));
+        LogWriter::new(path, page, sender, Arc::clone(self))
     }
 
     /// Opens a log for reading; a log that does not exist is empty.
     pub fn read(&self, path: &Path, options: ReadOptions) -> LogStream {
         let progress = self.live.get(path).map(|entry| entry.value().clone());
-        LogStream::new(path.to_owned(), progress, options)
+        let place = match &self.memory {
+            Some(memory) => Place::Memory(memory.find(path)),
+            None => Place::Disk(path.to_owned()),
+        };
+        LogStream::new(place, progress, options)
+    }
+
+    /// Drops the logs below a directory; those on disk are the kubelet's to remove.
+    pub(crate) fn forget(&self, directory: &Path) {
+        if let Some(memory) = &self.memory {
+            memory.forget(directory);
+        }
     }
 }

@@ -36,6 +36,8 @@ pub struct Plan {
     pub finished: bool,
     /// When to ask again if nothing happens.
     pub wake_at: Option<Timestamp>,
+    /// When to look again whether what a container lacks has come from outside: no reason for time to hurry.
+    pub look_at: Option<Timestamp>,
 }
 
 impl Plan {
@@ -247,7 +249,7 @@ fn run_container(pod: &PodFacts, memory: &mut Memory, index: usize, now: Timesta
         State::Starting | State::Running { .. } => {}
         State::Waiting => start(container, index, plan),
         State::Blocked { retry_at, .. } => match *retry_at {
-            Some(retry_at) if retry_at > now => plan.wake(retry_at),
+            Some(retry_at) if retry_at > now => plan.look_at = plan.look_at.into_iter().chain([retry_at]).min(),
             Some(_) => start(container, index, plan),
             None => {}
         },

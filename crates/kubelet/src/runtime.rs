@@ -1,9 +1,11 @@
 //! The door to containers: what the kubelet asks of whatever runs them.
 //!
 //! A runtime starts and signals containers and reports each end exactly once. It decides nothing: restarts, grace
-//! periods and statuses are the kubelet's. Whatever implements this passes the suite in `tests/contract`.
+//! periods and statuses are the kubelet's. Whatever implements this passes the suite in
+//! `tests/process_runtime/contract.rs`.
 
 pub mod process;
+pub mod scripted;
 pub mod session;
 pub(crate) mod wire;
 
@@ -13,6 +15,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use api::k8s::api::core::v1::Pod;
 use api::session::Streams;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -28,6 +31,13 @@ impl ContainerId {
     pub fn of_run(pod_uid: &str, container: &str, run: u32) -> Self {
         Self(format!("{pod_uid}_{container}_{run}").into())
     }
+
+    /// The container's name and the run, of an id made by [`ContainerId::of_run`].
+    pub fn container(&self) -> Option<(&str, u32)> {
+        let (_, rest) = self.0.split_once('_')?;
+        let (container, run) = rest.rsplit_once('_')?;
+        Some((container, run.parse().ok()?))
+    }
 }
 
 impl fmt::Display for ContainerId {
@@ -41,7 +51,9 @@ impl fmt::Display for ContainerId {
 pub struct ContainerSpec {
     /// The run's name.
     pub id: ContainerId,
-    /// Absolute path of the program.
+    /// The pod that it belongs to, for a runtime that acts it out.
+    pub pod: Arc<Pod>,
+    /// Absolute path of the program; empty for a runtime that runs none, as are all fields that only programs need.
     pub program: PathBuf,
     /// The arguments, the first being the name the program is called by.
     pub argv: Vec<String>,
@@ -134,6 +146,12 @@ pub enum StartError {
     /// The runtime itself failed; the same start may work later.
     #[error("runtime: {0}")]
     Runtime(String),
+    /// There is no such image.
+    #[error("{0}")]
+    Image(String),
+    /// What the pod says of the container cannot be used; that may change.
+    #[error("{0}")]
+    Config(String),
 }
 
 /// A future that a runtime hands out.
@@ -155,6 +173,12 @@ pub type ExitReceiver = mpsc::Receiver<Exited>;
 pub trait Runtime: Send + Sync + 'static {
     /// The name in front of container ids, such as `process` in `process://ID`.
     fn name(&self) -> &'static str;
+
+    /// Whether containers are programs of this host. For a runtime that only acts them out, no image, program or
+    /// directory is looked for, and nothing is written to disk.
+    fn runs_programs(&self) -> bool {
+        true
+    }
 
     /// Starts a container and answers once it runs.
     fn start(&self, spec: ContainerSpec) -> RuntimeFuture<'_, Result<Started, StartError>>;

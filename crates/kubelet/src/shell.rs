@@ -9,7 +9,7 @@ mod prepare;
 mod sessions;
 mod worker;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ use tracing::{error, warn};
 use crate::image::ImageRule;
 use crate::logs::{LogStream, Logs};
 use crate::plan::NodeFacts;
-use crate::runtime::{ContainerId, ExitReceiver, Exited, Runtime};
+use crate::runtime::{ExitReceiver, Exited, Runtime};
 pub use sessions::connect;
 use worker::PodEntry;
 
@@ -159,6 +159,9 @@ impl Kubelet {
 impl Shared {
     /// UIDs of pods that have files, from this kubelet or one before.
     fn uids_on_disk(&self) -> HashSet<String> {
+        if !self.runtime.runs_programs() {
+            return HashSet::new();
+        }
         let roots = [self.log_root(), self.config.state_directory.join(SCRATCH)];
         let entries = roots.into_iter().filter_map(|root| std::fs::read_dir(root).ok()).flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| is_uid(name)).collect()
@@ -172,8 +175,11 @@ impl Shared {
         self.config.state_directory.join(SCRATCH).join(uid)
     }
 
-    /// Removes what a pod that is gone has left on disk.
+    /// Removes what a pod that is gone has left, on disk or in memory.
     fn clean_up(&self, uid: &str) {
+        if !self.runtime.runs_programs() {
+            return self.logs.forget(&self.log_root().join(uid));
+        }
         for directory in [self.log_root().join(uid), self.scratch(uid)] {
             match std::fs::remove_dir_all(&directory) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -245,8 +251,10 @@ fn is_uid(name: &str) -> bool {
 
 fn restart(shared: &Arc<Shared>, workers: &mut JoinSet<()>, objects: &[Arc<Object>]) {
     let present: HashSet<&Uid> = objects.iter().map(|object| &object.meta().uid).collect();
-    let known: Vec<Uid> = shared.pods.iter().map(|entry| entry.key().clone()).collect();
-    for uid in known.iter().filter(|uid| !present.contains(uid)) {
+    let known = shared.pods.iter().map(|entry| entry.key().clone());
+    // In an order of their own, not the map's, which differs from run to run.
+    let missing: BTreeSet<Uid> = known.filter(|uid| !present.contains(uid)).collect();
+    for uid in &missing {
         gone(shared, uid);
     }
     for object in objects {
@@ -287,11 +295,4 @@ fn forget(shared: &Shared, entry: &PodEntry) {
     shared.pods.remove(&entry.uid);
     shared.names.remove_if(&entry.key, |_, uid| *uid == entry.uid);
     shared.clean_up(entry.uid.as_str());
-}
-
-/// The container of an id made by [`ContainerId::of_run`], and the run.
-fn container_of(id: &ContainerId) -> Option<(&str, u32)> {
-    let (_, rest) = id.0.split_once('_')?;
-    let (container, run) = rest.rsplit_once('_')?;
-    Some((container, run.parse().ok()?))
 }

@@ -39,7 +39,7 @@ struct Disruption {
 
 #[derive(Default)]
 struct State {
-    budgets: HashMap<ObjectKey, Budget>,
+    budgets: BTreeMap<ObjectKey, Budget>,
     /// By namespace and name.
     pods: HashMap<String, BTreeMap<String, Arc<Object>>>,
 }
@@ -56,7 +56,7 @@ pub fn start(client: Client, clock: SharedClock, recorder: Recorder, resources: 
     let budgets = observe(client.clone(), clock.clone(), BUDGETS, Selection::default());
     let pods = observe(client.clone(), clock.clone(), PODS, Selection::default());
     let controller = Disruption { client, clock: clock.clone(), recorder, resources, state: Mutex::default() };
-    Runner::new(Arc::new(controller), clock).source(budgets).source(pods).start()
+    Runner::new(Arc::new(controller), clock).source(budgets).source(pods).unhurried().start()
 }
 
 impl Controller for Disruption {

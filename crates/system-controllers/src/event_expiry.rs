@@ -32,7 +32,7 @@ struct EventExpiry {
 pub fn start(client: Client, clock: SharedClock) -> RunnerHandle {
     let events = observe(client.clone(), clock.clone(), EVENTS, Selection::default());
     let controller = EventExpiry { client, clock: clock.clone(), ages: Mutex::default() };
-    Runner::new(Arc::new(controller), clock).source(events).start()
+    Runner::new(Arc::new(controller), clock).source(events).unhurried().start()
 }
 
 impl Controller for EventExpiry {

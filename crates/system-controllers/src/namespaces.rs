@@ -6,7 +6,7 @@
 
 pub mod plan;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::resource::{NAMESPACES, PODS};
@@ -48,7 +48,7 @@ struct Namespaces {
     /// Namespaced resources, pods first.
     resources: Vec<Gvr>,
     /// Terminating namespaces, and how often each was looked at.
-    terminating: Mutex<HashMap<String, Terminating>>,
+    terminating: Mutex<BTreeMap<String, Terminating>>,
 }
 
 struct Terminating {
@@ -123,7 +123,7 @@ impl Controller for Namespaces {
     }
 }
 
-fn note(terminating: &mut HashMap<String, Terminating>, object: Arc<Object>, queue: &mut Queue<String>) {
+fn note(terminating: &mut BTreeMap<String, Terminating>, object: Arc<Object>, queue: &mut Queue<String>) {
     if !object.meta().is_deleting() {
         return;
     }

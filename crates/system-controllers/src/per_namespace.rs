@@ -3,7 +3,7 @@
 //!
 //! The object is observed by name, so that one that somebody deletes or spoils comes back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use api::resource::NAMESPACES;
@@ -41,7 +41,7 @@ struct PerNamespace {
 #[derive(Default)]
 struct State {
     /// Namespaces that are not being deleted.
-    namespaces: HashSet<String>,
+    namespaces: BTreeSet<String>,
     /// The wanted object by namespace.
     present: HashMap<String, (Uid, Arc<Object>)>,
 }

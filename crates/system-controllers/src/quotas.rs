@@ -5,7 +5,7 @@
 //! the first read changes the quota as well, and the status is written only onto the revision read; so a count is either
 //! right or not written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use api::resource::EVENTS;
@@ -36,7 +36,7 @@ struct Quotas {
     /// What is counted, in the order of the sources.
     resources: Vec<Gvr>,
     /// Each namespace that has quotas.
-    namespaces: Mutex<HashMap<String, Namespace>>,
+    namespaces: Mutex<BTreeMap<String, Namespace>>,
 }
 
 /// A namespace with quotas.
@@ -171,7 +171,7 @@ fn set_status(quota: &mut Value, held: &[(&Gvr, Value)]) -> bool {
     differs
 }
 
-fn observe_quota(namespaces: &mut HashMap<String, Namespace>, observation: Observation, queue: &mut Queue<String>) {
+fn observe_quota(namespaces: &mut BTreeMap<String, Namespace>, observation: Observation, queue: &mut Queue<String>) {
     let of = |quota: &Object| quota.meta().namespace.clone().unwrap_or_default();
     match observation {
         Observation::Restarted { objects, .. } => {
@@ -203,7 +203,7 @@ fn observe_quota(namespaces: &mut HashMap<String, Namespace>, observation: Obser
 }
 
 /// Has the namespace of an object counted, if it has quotas.
-fn recount(namespaces: &HashMap<String, Namespace>, object: &Object, queue: &mut Queue<String>) {
+fn recount(namespaces: &BTreeMap<String, Namespace>, object: &Object, queue: &mut Queue<String>) {
     let name = object.meta().namespace.as_deref().unwrap_or_default();
     if namespaces.contains_key(name) {
         queue.add(name.to_owned());

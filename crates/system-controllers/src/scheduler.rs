@@ -5,7 +5,7 @@
 
 pub mod plan;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::resource::{NODES, PODS};
@@ -34,7 +34,7 @@ struct Scheduler {
 #[derive(Default)]
 struct State {
     /// Pods without a node.
-    pending: HashMap<Uid, Arc<Object>>,
+    pending: BTreeMap<Uid, Arc<Object>>,
     /// Replaced when a node changes, shared by the reconciles in flight.
     nodes: Arc<Nodes>,
 }

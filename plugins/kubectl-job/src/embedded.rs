@@ -3,10 +3,8 @@
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context as _;
-use clock::{SystemClock, SystemEntropy};
 
 use cluster::ImageRule;
 pub(crate) use cluster::{Cluster, Endpoint};
@@ -23,14 +21,9 @@ pub(crate) const SUPERVISOR: &str = "__pod-supervisor";
 /// Wrong image rules; a cluster that cannot start.
 pub(crate) async fn start(data: PathBuf, images: &ImageFlags) -> anyhow::Result<Cluster> {
     let program = std::env::current_exe().context("find this program")?;
-    let config = cluster::Config {
-        state_dir: data,
-        supervisor: cluster::SupervisorCommand { program, args: vec![OsString::from(SUPERVISOR)] },
-        image_map: rules(images)?,
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy::default()),
-        node_name: "local".to_owned(),
-    };
+    let supervisor = cluster::SupervisorCommand { program, args: vec![OsString::from(SUPERVISOR)] };
+    let mut config = cluster::Config::new(data, supervisor);
+    config.image_map = rules(images)?;
     Cluster::start(config).await.context("start the cluster")
 }
 

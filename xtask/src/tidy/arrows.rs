@@ -16,7 +16,7 @@ const CLIENTS: [&str; 6] = [
 /// What an API client never names.
 const BEHIND_THE_DOOR: [&str; 2] = ["apiserver", "store"];
 /// Folders whose crates may name `cluster`.
-const OUTERMOST: [&str; 3] = ["crates/cluster/", "plugins/kubectl-job/", "xtask/"];
+const OUTERMOST: [&str; 4] = ["crates/cluster/", "crates/testkit/", "plugins/kubectl-job/", "xtask/"];
 
 /// Arrows against the design in a manifest, `dev-dependencies` included.
 pub(super) fn dependencies(text: &Text) -> Vec<Finding> {
@@ -54,7 +54,7 @@ fn refusal(path: &str, name: &str) -> Option<String> {
         return Some(format!("an API client names `{name}`: go through `client` instead"));
     }
     if name == "cluster" && !below(&OUTERMOST) {
-        return Some("only the plugin and xtask may name `cluster`".to_owned());
+        return Some("only the plugin, testkit and xtask may name `cluster`".to_owned());
     }
     None
 }

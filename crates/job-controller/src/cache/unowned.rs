@@ -1,7 +1,7 @@
 //! Pods without a controller, and which Jobs could adopt each: those that its labels name by UID, and those of its
 //! namespace with a selector of the user's own. So a pod event never costs a look at all Jobs.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use api::{Meta, Uid};
 
@@ -12,7 +12,7 @@ pub(super) const UID_LABELS: [&str; 2] = ["batch.kubernetes.io/controller-uid", 
 
 #[derive(Default)]
 pub(super) struct Unowned {
-    pods: HashMap<Uid, (Meta, PodView)>,
+    pods: BTreeMap<Uid, (Meta, PodView)>,
     /// Jobs with a selector of the user's own, by namespace.
     watching: HashMap<String, BTreeSet<Uid>>,
 }

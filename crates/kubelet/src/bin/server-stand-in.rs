@@ -20,6 +20,7 @@ async fn main() -> ExitCode {
     for number in 0..count.parse().expect("the test gives a number") {
         let spec = ContainerSpec {
             id: ContainerId::of_run(&std::process::id().to_string(), "stand-in", number),
+            pod: Arc::default(),
             program: "/bin/sh".into(),
             argv: vec!["sh".to_owned(), "-c".to_owned(), script.clone()],
             env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],

@@ -16,6 +16,7 @@ use futures::{FutureExt, Stream};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::memory::Page;
 use super::{Progress, format};
 
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -46,9 +47,10 @@ pub struct LogStream {
 }
 
 impl LogStream {
-    pub(super) fn new(path: PathBuf, progress: Option<watch::Receiver<Progress>>, options: ReadOptions) -> Self {
+    pub(super) fn new(place: Place, progress: Option<watch::Receiver<Progress>>, options: ReadOptions) -> Self {
         let left_bytes = options.limit_bytes.unwrap_or(u64::MAX);
-        let cursor = Cursor { path, file: None, offset: 0, part: Vec::new(), at_line_start: true, left_bytes, options };
+        let cursor =
+            Cursor { place, content: None, offset: 0, part: Vec::new(), at_line_start: true, left_bytes, options };
         Self { cursor, progress, wait: None, done: false }
     }
 }
@@ -89,6 +91,64 @@ impl Stream for LogStream {
     }
 }
 
+/// Where a log is.
+pub(super) enum Place {
+    /// In a file, which may not be there yet.
+    Disk(PathBuf),
+    /// In memory; `None` when nothing was ever written.
+    Memory(Option<Page>),
+}
+
+impl Place {
+    /// `None` while there is no file.
+    fn open(&self) -> io::Result<Option<Content>> {
+        match self {
+            Self::Memory(page) => Ok(page.clone().map(Content::Memory)),
+            Self::Disk(path) => match File::open(path) {
+                Ok(file) => Ok(Some(Content::Disk(file))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
+    }
+}
+
+/// The bytes of a log.
+enum Content {
+    Disk(File),
+    Memory(Page),
+}
+
+impl Content {
+    fn len(&self) -> io::Result<u64> {
+        match self {
+            Self::Disk(file) => Ok(file.metadata()?.len()),
+            Self::Memory(page) => Ok(page.lock().len() as u64),
+        }
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        match self {
+            Self::Disk(file) => file.read_at(buffer, offset),
+            Self::Memory(page) => {
+                let page = page.lock();
+                let rest = usize::try_from(offset).ok().and_then(|offset| page.get(offset..)).unwrap_or_default();
+                let count = rest.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&rest[..count]);
+                Ok(count)
+            }
+        }
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            Self::Disk(file) => file.read_exact_at(buffer, offset),
+            Self::Memory(_) if self.read_at(buffer, offset)? < buffer.len() => Err(io::ErrorKind::UnexpectedEof.into()),
+            Self::Memory(_) => Ok(()),
+        }
+    }
+}
+
 enum Chunk {
     Bytes(Bytes),
     /// The end of the file, for now.
@@ -97,10 +157,10 @@ enum Chunk {
     Enough,
 }
 
-/// A place in a log file and the filters; knows nothing of waiting.
+/// A place in a log and the filters; knows nothing of waiting.
 struct Cursor {
-    path: PathBuf,
-    file: Option<File>,
+    place: Place,
+    content: Option<Content>,
     offset: u64,
     /// An incomplete record at the end of what was read.
     part: Vec<u8>,
@@ -119,8 +179,8 @@ impl Cursor {
         }
         let mut buffer = vec![0; CHUNK_BYTES];
         loop {
-            let file = self.file.as_ref().expect("opened above");
-            let count = file.read_at(&mut buffer, self.offset)?;
+            let content = self.content.as_ref().expect("opened above");
+            let count = content.read_at(&mut buffer, self.offset)?;
             if count == 0 {
                 return Ok(Chunk::End);
             }
@@ -134,22 +194,18 @@ impl Cursor {
 
     /// Opens the file and finds the start; `false` while there is no file.
     fn open(&mut self) -> io::Result<bool> {
-        if self.file.is_some() {
+        if self.content.is_some() {
             return Ok(true);
         }
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // Whatever comes later is after the reader asked, so a tail no longer cuts it.
-                self.options.tail_lines = None;
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
+        let Some(content) = self.place.open()? else {
+            // Whatever comes later is after the reader asked, so a tail no longer cuts it.
+            self.options.tail_lines = None;
+            return Ok(false);
         };
         if let Some(lines) = self.options.tail_lines {
-            self.offset = tail_offset(&file, lines)?;
+            self.offset = tail_offset(&content, lines)?;
         }
-        self.file = Some(file);
+        self.content = Some(content);
         Ok(true)
     }
 
@@ -193,8 +249,8 @@ impl Cursor {
 }
 
 /// Where the last `lines` records begin: the file is read backwards until enough record ends were seen.
-fn tail_offset(file: &File, lines: u64) -> io::Result<u64> {
-    let mut end = file.metadata()?.len();
+fn tail_offset(content: &Content, lines: u64) -> io::Result<u64> {
+    let mut end = content.len()?;
     if lines == 0 {
         return Ok(end);
     }
@@ -203,7 +259,7 @@ fn tail_offset(file: &File, lines: u64) -> io::Result<u64> {
     while end > 0 {
         let start = end.saturating_sub(CHUNK_BYTES as u64);
         let chunk = &mut buffer[..usize::try_from(end - start).expect("at most a chunk")];
-        file.read_exact_at(chunk, start)?;
+        content.read_exact_at(chunk, start)?;
         for (index, byte) in chunk.iter().enumerate().rev() {
             if *byte == b'\n' {
                 // The first one seen ends the last record.

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tracing::warn;
 
+use super::memory::Page;
 use super::{Logs, Progress, format};
 
 /// Longer lines are written in parts of this size, as containerd and CRI-O do.
@@ -31,6 +32,8 @@ pub enum Source {
 #[derive(Debug)]
 pub struct LogWriter {
     path: PathBuf,
+    /// Where the log goes if not to disk.
+    page: Option<Page>,
     file: Option<File>,
     /// A log that cannot be written is given up, so that a full disk does not stop the container.
     failed: bool,
@@ -41,8 +44,8 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    pub(super) fn new(path: PathBuf, progress: watch::Sender<Progress>, logs: Arc<Logs>) -> Self {
-        Self { path, file: None, failed: false, unfinished: Default::default(), out: Vec::new(), progress, logs }
+    pub(super) fn new(path: PathBuf, page: Option<Page>, progress: watch::Sender<Progress>, logs: Arc<Logs>) -> Self {
+        Self { path, page, file: None, failed: false, unfinished: Default::default(), out: Vec::new(), progress, logs }
     }
 
     /// Takes what a container printed.
@@ -103,11 +106,11 @@ impl LogWriter {
     }
 
     fn try_write_out(&mut self) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(create(&self.path)?),
-        };
-        file.write_all(&self.out)?;
+        match (&self.page, &mut self.file) {
+            (Some(page), _) => page.lock().extend_from_slice(&self.out),
+            (None, Some(file)) => file.write_all(&self.out)?,
+            (None, none) => none.insert(create(&self.path)?).write_all(&self.out)?,
+        }
         let written = self.out.len() as u64;
         self.progress.send_modify(|progress| progress.bytes += written);
         Ok(())

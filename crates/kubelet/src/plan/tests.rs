@@ -59,7 +59,13 @@ impl Story {
         words.extend(plan.signals.iter().map(|(index, signal)| format!("kill {} {signal}", name(*index))));
         words.extend(plan.starts.iter().map(|(index, run)| format!("start {}#{run}", name(*index))));
         words.extend(plan.events.iter().map(|event| event.reason.to_owned()));
-        words.extend(plan.wake_at.map(|wake| format!("wake {}", wake.duration_since(at(0)).as_secs())));
+        words.extend(
+            plan.wake_at
+                .into_iter()
+                .chain(plan.look_at)
+                .min()
+                .map(|wake| format!("wake {}", wake.duration_since(at(0)).as_secs())),
+        );
         words.push(self.memory.phase.as_str().to_owned());
         words.extend(plan.delete.then(|| "delete".to_owned()));
         words.join(" ")

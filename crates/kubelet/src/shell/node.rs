@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use api::PatchType;
 use api::resource::NODES;
 use api::time::rfc3339;
+use clock::Pull;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tracing::debug;
@@ -16,6 +17,8 @@ use crate::environment::Host;
 /// The Kubernetes release whose behaviour this node has.
 const KUBELET_VERSION: &str = "v1.36.0";
 const REGISTER_RETRY: SignedDuration = SignedDuration::from_secs(1);
+/// CPUs and memory of a node whose pods are acted out: the same on every machine, so that simulations are.
+const ACTED_RESOURCES: (u64, u64) = (64, 256 << 30);
 
 /// CPUs and memory, looked up once: containers start often.
 fn resources() -> (u64, u64) {
@@ -45,7 +48,7 @@ pub(super) async fn register(shared: Arc<Shared>) {
             Err(error) => debug!(%error, "node not registered yet"),
         }
         let retry_at = shared.clock.now().saturating_add(REGISTER_RETRY).unwrap_or(Timestamp::MAX);
-        shared.clock.sleep_until(retry_at).await;
+        shared.clock.wait_until(retry_at, Pull::No).await;
     }
 }
 
@@ -96,7 +99,7 @@ fn arch() -> &'static str {
 }
 
 fn status(shared: &Shared) -> Value {
-    let (cpus, memory_bytes) = resources();
+    let (cpus, memory_bytes) = if shared.runtime.runs_programs() { resources() } else { ACTED_RESOURCES };
     let now = rfc3339(shared.clock.now());
     let capacity = json!({
         "cpu": cpus.to_string(),
@@ -122,19 +125,26 @@ fn status(shared: &Shared) -> Value {
         ],
         "conditions": [
             condition("Ready", true, "KubeletReady", "kubelet is posting ready status"),
-            condition(
-                "PodsIsolated",
-                false,
-                "LocalProcesses",
-                "pods run as local processes of the user who started the server, without a sandbox",
-            ),
+            isolation(shared, condition),
         ],
-        "nodeInfo": node_info(shared.runtime.name()),
+        "nodeInfo": node_info(shared),
     })
 }
 
-fn node_info(runtime_name: &str) -> Value {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+fn isolation(shared: &Shared, condition: impl Fn(&str, bool, &str, &str) -> Value) -> Value {
+    if shared.runtime.runs_programs() {
+        let text = "pods run as local processes of the user who started the server, without a sandbox";
+        return condition("PodsIsolated", false, "LocalProcesses", text);
+    }
+    condition("PodsIsolated", true, "Scripted", "pods are acted out and run no program")
+}
+
+fn node_info(shared: &Shared) -> Value {
+    let (runtime, acted) = (shared.runtime.name(), !shared.runtime.runs_programs());
+    let read = |path: &str| match acted {
+        true => String::new(),
+        false => fs::read_to_string(path).unwrap_or_default().trim().to_owned(),
+    };
     let os_release = read("/etc/os-release");
     let pretty = os_release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or_default();
     json!({
@@ -145,7 +155,7 @@ fn node_info(runtime_name: &str) -> Value {
         "osImage": pretty.trim_matches('"'),
         "operatingSystem": os(),
         "architecture": arch(),
-        "containerRuntimeVersion": format!("{runtime_name}://{}", env!("CARGO_PKG_VERSION")),
+        "containerRuntimeVersion": format!("{runtime}://{}", env!("CARGO_PKG_VERSION")),
         "kubeletVersion": KUBELET_VERSION,
         "kubeProxyVersion": "",
     })

@@ -11,7 +11,7 @@ use super::worker::PodEntry;
 use crate::environment::{self, HOST_VARIABLES, Host, References, Sources};
 use crate::image::{Entry, entry, find_program};
 use crate::logs::Logs;
-use crate::runtime::{ContainerId, ContainerSpec, Stdin};
+use crate::runtime::{ContainerId, ContainerSpec, StartError, Stdin};
 
 /// What a container's PATH is when neither its spec nor the host says.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -28,6 +28,17 @@ pub(super) enum Refusal {
     Runtime(String),
 }
 
+impl From<StartError> for Refusal {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Exec(message) => Self::Program(message),
+            StartError::Image(message) => Self::Image(message),
+            StartError::Config(message) => Self::Config(message),
+            error @ StartError::Runtime(_) => Self::Runtime(error.to_string()),
+        }
+    }
+}
+
 /// Resolves one run.
 pub(super) async fn prepare(
     shared: &Shared,
@@ -41,6 +52,11 @@ pub(super) async fn prepare(
     let host = super::node::host(&shared.config);
     let given = environment::environment(&pod.pod, container, &host, &sources)
         .map_err(|error| Refusal::Config(error.to_string()))?;
+    let (_, run) = id.container().ok_or_else(|| Refusal::Runtime("bad container id".to_owned()))?;
+    let log_path = Logs::path(&shared.log_root(), pod.uid.as_str(), &facts.name, run);
+    if !shared.runtime.runs_programs() {
+        return Ok(acted(pod, id, log_path));
+    }
     let command = container.command.as_deref().unwrap_or_default();
     let args = container.args.as_deref().unwrap_or_default();
     let words = |words: &[String]| environment::expand_words(words, &given);
@@ -58,10 +74,15 @@ pub(super) async fn prepare(
     let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
     let name = argv.first().map(String::as_str).unwrap_or_default();
     let program = find_program(name, path, &cwd).map_err(Refusal::Program)?;
-    let (_, run) = super::container_of(&id).ok_or_else(|| Refusal::Runtime("bad container id".to_owned()))?;
-    let log_path = Logs::path(&shared.log_root(), pod.uid.as_str(), &facts.name, run);
-    let env = env.into_iter().collect();
-    Ok(ContainerSpec { id, program, argv, env, cwd, log_path, stdin: stdin(container), tty })
+    let (env, pod) = (env.into_iter().collect(), pod.pod.clone());
+    Ok(ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin: stdin(container), tty })
+}
+
+/// A run that needs nothing of this host.
+fn acted(pod: &PodEntry, id: ContainerId, log_path: PathBuf) -> ContainerSpec {
+    let (program, cwd) = (PathBuf::new(), PathBuf::new());
+    let (argv, env, pod) = (Vec::new(), Vec::new(), pod.pod.clone());
+    ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin: Stdin::None, tty: false }
 }
 
 fn stdin(container: &Container) -> Stdin {

@@ -16,7 +16,7 @@ use super::worker::PodEntry;
 use super::{Kubelet, Shared, prepare};
 use crate::image::find_program;
 use crate::plan::State;
-use crate::runtime::{ContainerId, ExecSpec, Session, StartError};
+use crate::runtime::{ContainerId, ExecSpec, Session};
 
 /// How long a local connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -69,6 +69,10 @@ impl Kubelet {
     /// When there is no such pod, or nothing of it runs.
     pub fn port_forward(&self, namespace: &str, name: &str) -> Result<String, Refused> {
         let entry = find(&self.shared, namespace, name)?;
+        if !self.shared.runtime.runs_programs() {
+            // Else the ports of this host would answer for it.
+            return Err(Refused { code: 500, text: "scripted pods have no ports".to_owned() });
+        }
         if entry.surroundings.lock().is_empty() {
             return Err(Refused { code: 500, text: format!("pod not found (\"{name}_{namespace}\")") });
         }
@@ -118,14 +122,14 @@ fn surroundings(entry: &PodEntry, container: &str) -> Option<Surroundings> {
 async fn start(shared: &Shared, surroundings: Surroundings, options: SessionOptions) -> Result<Session, String> {
     let Surroundings { id, mut env, cwd } = surroundings;
     let name = options.command.first().ok_or("process args cannot be empty")?;
+    if !shared.runtime.runs_programs() {
+        return Err("scripted pods run no programs".to_owned());
+    }
     let path = env.iter().find(|(name, _)| name == "PATH").map_or(prepare::DEFAULT_PATH, |(_, path)| path);
     let program = find_program(name, path, &cwd)?;
     if options.streams.tty && !env.iter().any(|(name, _)| name == "TERM") {
         env.push(prepare::terminal_variable());
     }
     let spec = ExecSpec { container: id, program, argv: options.command, env, cwd, streams: options.streams };
-    shared.runtime.exec(spec).await.map_err(|error| match error {
-        StartError::Exec(text) => text,
-        error @ StartError::Runtime(_) => error.to_string(),
-    })
+    shared.runtime.exec(spec).await.map_err(|error| error.to_string())
 }

@@ -11,6 +11,7 @@ use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 use api::resource::PODS;
 use api::{Meta, Object, ObjectKey, PatchType, Uid};
 use client::Error;
+use clock::Pull;
 use controller::{Reference, Severity};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -19,9 +20,9 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use super::sessions::Surroundings;
-use super::{Shared, container_of, forget, prepare};
+use super::{Shared, forget, prepare};
 use crate::plan::{self, Memory, Plan, PodEvent, PodFacts};
-use crate::runtime::{ContainerId, Exited, StartError};
+use crate::runtime::{ContainerId, Exited};
 use crate::unsupported;
 
 /// How long a status that is not terminal waits for company.
@@ -33,7 +34,7 @@ const WRITE_RETRY: SignedDuration = SignedDuration::from_secs(1);
 pub(super) struct PodEntry {
     pub(super) uid: Uid,
     pub(super) key: ObjectKey,
-    pub(super) pod: Pod,
+    pub(super) pod: Arc<Pod>,
     pub(super) meta: Meta,
     pub(super) facts: PodFacts,
     pub(super) memory: Mutex<Memory>,
@@ -65,7 +66,7 @@ impl PodEntry {
         Ok(Self {
             uid: meta.uid.clone(),
             key: meta.key(),
-            pod,
+            pod: Arc::new(pod),
             meta,
             facts,
             memory: Mutex::new(memory),
@@ -139,11 +140,13 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
             continue;
         }
         write_if_due(&shared, &entry, &mut rounds).await;
-        let wake_at = plan.wake_at.into_iter().chain(rounds.write_at).min();
+        let wake_at = plan.wake_at.into_iter().chain(rounds.write_at).min().unwrap_or(Timestamp::MAX);
+        let look_at = plan.look_at.unwrap_or(Timestamp::MAX);
         tokio::select! {
             biased;
             () = entry.told.notified() => {}
-            () = shared.clock.sleep_until(wake_at.unwrap_or(Timestamp::MAX)), if wake_at.is_some() => {}
+            () = shared.clock.sleep_until(wake_at), if wake_at != Timestamp::MAX => {}
+            () = shared.clock.wait_until(look_at, Pull::No), if look_at != Timestamp::MAX => {}
         }
     }
 }
@@ -162,7 +165,7 @@ fn take_in(shared: &Shared, entry: &PodEntry, rounds: &mut Rounds, now: Timestam
     let mut memory = entry.memory.lock();
     let mut changed = false;
     for exited in inbox.exits {
-        let Some((name, run)) = container_of(&exited.id) else { continue };
+        let Some((name, run)) = exited.id.container() else { continue };
         let index = entry.facts.containers.iter().position(|container| container.name == name);
         if let Some(index) = index.filter(|index| memory.containers[*index].restarts == run) {
             entry.surroundings.lock().remove(&index);
@@ -231,10 +234,7 @@ async fn start(shared: &Shared, entry: &PodEntry, index: usize, run: u32) {
             entry.memory.lock().started(index, id.0.to_string(), started.started_at);
             tell(shared, entry, &PodEvent::normal(index, "Started", "Container started"));
         }
-        Err(StartError::Exec(message)) => refused(shared, entry, index, &id, prepare::Refusal::Program(message)),
-        Err(error @ StartError::Runtime(_)) => {
-            refused(shared, entry, index, &id, prepare::Refusal::Runtime(error.to_string()));
-        }
+        Err(error) => refused(shared, entry, index, &id, error.into()),
     }
 }
 

@@ -1,4 +1,6 @@
-//! What every runtime promises, as one suite: give it a way to make a runtime and await it.
+//! What every runtime promises, as one suite: give it a way to make a runtime, and a way to make containers that do a
+//! few plain things. What only programs can do has a suite of its own.
+#![allow(dead_code, reason = "shared by the tests of each runtime, of which each uses a part")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ pub(crate) struct Bench {
 pub(crate) fn script(bench: &Bench, name: &str, text: &str) -> ContainerSpec {
     ContainerSpec {
         id: ContainerId::of_run(name, "c", 0),
+        pod: Arc::default(),
         program: "/bin/sh".into(),
         argv: vec!["sh".to_owned(), "-c".to_owned(), text.to_owned()],
         env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
@@ -55,32 +58,51 @@ pub(crate) async fn read_all(logs: &Logs, path: &Path) -> Vec<u8> {
     all
 }
 
-/// The suite.
-pub(crate) async fn suite(make: impl Fn() -> Bench) {
-    end_is_reported_once_and_after_the_output(make()).await;
-    many_at_once_end_each_once(make()).await;
+/// What a container does, whatever runs it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Does<'a> {
+    /// Prints lines and exits at once.
+    Exits(&'a str, u8),
+    /// Prints `ready`, goes on for ever, and exits with this code on TERM.
+    EndsOnTerm(u8),
+    /// Prints `ready` and goes on for ever, whatever TERM says.
+    IgnoresTerm,
+}
+
+/// The part that every runtime passes.
+pub(crate) async fn suite(make: impl Fn() -> Bench, container: impl Fn(&Bench, &str, Does<'_>) -> ContainerSpec) {
+    end_is_reported_once_and_after_the_output(make(), &container).await;
+    many_at_once_end_each_once(make(), &container).await;
+    term_is_for_the_container_to_take(make(), &container).await;
+    kill_of_an_unknown_container_is_passed_over(make(), &container).await;
+    shutdown_ends_everything(make(), &container).await;
+}
+
+/// The part for runtimes whose containers are programs.
+pub(crate) async fn programs(make: impl Fn() -> Bench) {
     output_is_byte_exact(make()).await;
     follower_gets_every_byte_and_the_end(make()).await;
     signals_reach_the_group(make()).await;
     environment_and_directory_are_as_given(make()).await;
-    kill_of_an_unknown_container_is_passed_over(make()).await;
-    shutdown_ends_everything(make()).await;
 }
 
-async fn end_is_reported_once_and_after_the_output(mut bench: Bench) {
-    let spec = script(&bench, "once", "echo out; echo err >&2; exit 3");
+/// How the suite asks for containers.
+type Make<'a> = &'a dyn Fn(&Bench, &str, Does<'_>) -> ContainerSpec;
+
+async fn end_is_reported_once_and_after_the_output(mut bench: Bench, container: Make<'_>) {
+    let spec = container(&bench, "once", Does::Exits("out\nerr\n", 3));
     let (id, path) = (spec.id.clone(), spec.log_path.clone());
     let started = bench.runtime.start(spec).await.unwrap();
     let exited = next_exit(&mut bench).await;
     assert_eq!((exited.id, exited.status), (id, ExitStatus::Code(3)));
     assert!(exited.finished_at >= started.started_at);
-    assert_eq!(read_all(&bench.logs, &path).await.len(), 8);
+    assert_eq!(read_all(&bench.logs, &path).await, b"out\nerr\n");
     assert_eq!(bench.runtime.running(), 0);
     assert!(bench.exits.try_recv().is_err());
 }
 
-async fn many_at_once_end_each_once(mut bench: Bench) {
-    let specs: Vec<_> = (0..100).map(|n| script(&bench, &format!("many-{n}"), &format!("exit {n}"))).collect();
+async fn many_at_once_end_each_once(mut bench: Bench, container: Make<'_>) {
+    let specs: Vec<_> = (0..100).map(|n| container(&bench, &format!("many-{n}"), Does::Exits("", n))).collect();
     let starts = specs.into_iter().map(|spec| bench.runtime.start(spec));
     assert!(futures::future::join_all(starts).await.iter().all(Result::is_ok));
     let mut codes = Vec::new();
@@ -89,6 +111,26 @@ async fn many_at_once_end_each_once(mut bench: Bench) {
     }
     codes.sort_unstable();
     assert_eq!(codes, (0..100).collect::<Vec<_>>());
+}
+
+async fn term_is_for_the_container_to_take(mut bench: Bench, container: Make<'_>) {
+    let specs = [container(&bench, "ends", Does::EndsOnTerm(5)), container(&bench, "stays", Does::IgnoresTerm)];
+    let ids = specs.each_ref().map(|spec| spec.id.clone());
+    for spec in specs {
+        let path = spec.log_path.clone();
+        bench.runtime.start(spec).await.unwrap();
+        let mut log = bench.logs.read(&path, ReadOptions { follow: true, ..ReadOptions::default() });
+        assert_eq!(log.next().await.unwrap().unwrap(), "ready\n");
+    }
+    assert_eq!(bench.runtime.running(), 2);
+    let [ends, stays] = ids;
+    bench.runtime.kill(&stays, 15);
+    bench.runtime.kill(&ends, 15);
+    let exited = next_exit(&mut bench).await;
+    assert_eq!((exited.id, exited.status), (ends, ExitStatus::Code(5)));
+    bench.runtime.kill(&stays, 9);
+    let exited = next_exit(&mut bench).await;
+    assert_eq!((exited.id, exited.status), (stays, ExitStatus::Signal(9)));
 }
 
 async fn output_is_byte_exact(mut bench: Bench) {
@@ -156,20 +198,20 @@ async fn environment_and_directory_are_as_given(mut bench: Bench) {
     assert_eq!(lines, expected);
 }
 
-async fn kill_of_an_unknown_container_is_passed_over(mut bench: Bench) {
+async fn kill_of_an_unknown_container_is_passed_over(mut bench: Bench, container: Make<'_>) {
     bench.runtime.kill(&ContainerId::of_run("nobody", "c", 0), 9);
-    bench.runtime.start(script(&bench, "known", ":")).await.unwrap();
+    bench.runtime.start(container(&bench, "known", Does::Exits("", 0))).await.unwrap();
     let exited = next_exit(&mut bench).await;
     bench.runtime.kill(&exited.id, 9);
     assert_eq!(exited.status, ExitStatus::Code(0));
 }
 
-async fn shutdown_ends_everything(mut bench: Bench) {
-    bench.runtime.start(script(&bench, "long", "trap '' TERM; sleep 1000")).await.unwrap();
+async fn shutdown_ends_everything(mut bench: Bench, container: Make<'_>) {
+    bench.runtime.start(container(&bench, "long", Does::IgnoresTerm)).await.unwrap();
     assert_eq!(bench.runtime.running(), 1);
     let begin = Instant::now();
     bench.runtime.shutdown().await;
     assert!(begin.elapsed() < Duration::from_secs(5));
     assert_eq!(next_exit(&mut bench).await.status, ExitStatus::Signal(9));
-    assert!(bench.runtime.start(script(&bench, "late", ":")).await.is_err());
+    assert!(bench.runtime.start(container(&bench, "late", Does::Exits("", 0))).await.is_err());
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clock::SystemClock;
-use contract::{Bench, next_exit, script, wait_for};
+use contract::{Bench, Does, next_exit, script, wait_for};
 use kubelet::logs::Logs;
 use kubelet::runtime::process::{CONTAINER_VARIABLE, ProcessConfig, ProcessRuntime};
 use kubelet::runtime::{ContainerId, ContainerSpec, ExitStatus, Runtime, StartError};
@@ -65,9 +65,19 @@ fn leave_daemons(mark: &str, then: &str) -> String {
     )
 }
 
+/// A shell script that does it. The loop notices TERM at once, since `wait` ends with it.
+fn text(does: Does<'_>) -> String {
+    match does {
+        Does::Exits(lines, code) => format!("printf '{}'; exit {code}", lines.replace('\n', "\\n")),
+        Does::EndsOnTerm(code) => format!("trap 'exit {code}' TERM; echo ready; while :; do sleep 1000 & wait; done"),
+        Does::IgnoresTerm => "trap '' TERM; echo ready; sleep 1000".to_owned(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn process_runtime_keeps_the_contract() {
-    contract::suite(|| bench().0).await;
+    contract::suite(|| bench().0, |bench, name, does| script(bench, name, &text(does))).await;
+    contract::programs(|| bench().0).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 //! reference blocks the owner's foreground deletion, so that the owner is woken once, when the last of them goes. One
 //! event costs the number of its owners, except that the end of an object wakes each of its dependents once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use api::resource::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
@@ -122,7 +122,8 @@ struct Node {
     /// It was deleted; kept until its last dependent has let go. A UID never comes back.
     gone: bool,
     owners: Vec<Owner>,
-    dependents: HashSet<Uid>,
+    /// In order, since they are acted on in this order.
+    dependents: BTreeSet<Uid>,
     blocking: usize,
     /// The claim that the last dependent made, shared by all that make the same.
     claim: Option<Arc<Claim>>,
@@ -173,7 +174,8 @@ impl Graph {
 
     /// The UIDs of all objects observed.
     pub fn uids(&self) -> Vec<Uid> {
-        self.nodes.iter().filter(|(_, node)| node.observed.is_some()).map(|(uid, _)| uid.clone()).collect()
+        let observed = self.nodes.iter().filter(|(_, node)| node.observed.is_some()).map(|(uid, _)| uid.clone());
+        observed.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The object came or changed.
@@ -226,7 +228,7 @@ impl Graph {
     pub fn reset<'a>(&mut self, resource: usize, objects: impl Iterator<Item = &'a Meta>, effects: &mut Effects) {
         let of_resource = |node: &Node| node.observed.as_ref().is_some_and(|observed| observed.resource == resource);
         let known = self.nodes.iter().filter(|(_, node)| of_resource(node));
-        let mut missing: HashSet<Uid> = known.map(|(uid, _)| uid.clone()).collect();
+        let mut missing: BTreeSet<Uid> = known.map(|(uid, _)| uid.clone()).collect();
         for meta in objects {
             missing.remove(&meta.uid);
             self.apply(resource, meta, effects);

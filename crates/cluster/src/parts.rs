@@ -1,0 +1,147 @@
+//! The controllers, each of which can be stopped and started anew by itself: what one remembers is its own.
+
+use api::Uid;
+use client::Client;
+use clock::SharedClock;
+use jiff::tz::TimeZone;
+use job_controller::{CronJobController, Decision, JobController, TtlController};
+use parking_lot::Mutex;
+use system_controllers::SystemControllers;
+
+use crate::config::{Component, Config, Error, Interpose};
+
+/// The order in which controllers start; they end in the opposite one.
+const ORDER: [Component; 4] = [Component::System, Component::Jobs, Component::Expiry, Component::CronJobs];
+
+pub(crate) struct Parts {
+    client: Client,
+    clock: SharedClock,
+    time_zone: TimeZone,
+    interpose: Option<Interpose>,
+    system_config: system_controllers::Config,
+    /// Never held across an await.
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    jobs: Option<JobController>,
+    cron_jobs: Option<CronJobController>,
+    expiry: Option<TtlController>,
+    system: Option<SystemControllers>,
+}
+
+impl Running {
+    fn has(&self, component: Component) -> bool {
+        match component {
+            Component::Jobs => self.jobs.is_some(),
+            Component::CronJobs => self.cron_jobs.is_some(),
+            Component::Expiry => self.expiry.is_some(),
+            Component::System => self.system.is_some(),
+            Component::Kubelet => true,
+        }
+    }
+}
+
+impl Parts {
+    pub(crate) fn new(client: Client, config: &Config, system_config: system_controllers::Config) -> Self {
+        Self {
+            client,
+            clock: config.clock.clone(),
+            time_zone: config.time_zone.clone(),
+            interpose: config.interpose.clone(),
+            system_config,
+            running: Mutex::default(),
+        }
+    }
+
+    /// A component's own way to the API, under the name that upstream's has in `managedFields`.
+    pub(crate) fn client(&self, component: Component) -> Client {
+        let name = match component {
+            Component::Kubelet => "kubelet",
+            _ => "kube-controller-manager",
+        };
+        let client = self.client.acting_as(name);
+        match &self.interpose {
+            Some(interpose) => client.through(|transport| interpose(component, transport)),
+            None => client,
+        }
+    }
+
+    pub(crate) fn decisions(&self, job: &Uid) -> Vec<Decision> {
+        self.running.lock().jobs.as_ref().map(|jobs| jobs.decisions(job)).unwrap_or_default()
+    }
+
+    pub(crate) async fn start_all(&self) -> Result<(), Error> {
+        for component in ORDER {
+            self.start(component).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn stop_all(&self) {
+        for component in ORDER.into_iter().rev() {
+            self.stop(component).await;
+        }
+    }
+
+    pub(crate) async fn start(&self, component: Component) -> Result<(), Error> {
+        if self.running.lock().has(component) {
+            return Ok(());
+        }
+        let (client, clock) = (self.client(component), self.clock.clone());
+        match component {
+            Component::Jobs => {
+                let jobs = JobController::start(client, clock);
+                jobs.synced().await;
+                self.running.lock().jobs = Some(jobs);
+            }
+            Component::CronJobs => {
+                let cron_jobs = CronJobController::start(client, clock, self.time_zone.clone());
+                cron_jobs.synced().await;
+                self.running.lock().cron_jobs = Some(cron_jobs);
+            }
+            Component::Expiry => {
+                let expiry = TtlController::start(client, clock);
+                expiry.synced().await;
+                self.running.lock().expiry = Some(expiry);
+            }
+            Component::System => {
+                let system = SystemControllers::start(client, clock, self.system_config.clone()).await?;
+                self.running.lock().system = Some(system);
+            }
+            Component::Kubelet => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn stop(&self, component: Component) {
+        match component {
+            Component::Jobs => {
+                let jobs = self.running.lock().jobs.take();
+                if let Some(jobs) = jobs {
+                    jobs.shutdown().await;
+                }
+            }
+            Component::CronJobs => {
+                let cron_jobs = self.running.lock().cron_jobs.take();
+                if let Some(cron_jobs) = cron_jobs {
+                    cron_jobs.shutdown().await;
+                }
+            }
+            Component::Expiry => {
+                let expiry = self.running.lock().expiry.take();
+                if let Some(expiry) = expiry {
+                    expiry.shutdown().await;
+                }
+            }
+            Component::System => {
+                let system = self.running.lock().system.take();
+                if let Some(system) = system {
+                    system.shutdown().await;
+                }
+            }
+            Component::Kubelet => {}
+        }
+    }
+}

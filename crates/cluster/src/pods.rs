@@ -1,0 +1,49 @@
+//! The kubelet, over the runtime that the configuration asks for.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use client::Client;
+use kubelet::logs::Logs;
+use kubelet::runtime::Runtime;
+use kubelet::runtime::process::{ProcessConfig, ProcessRuntime};
+use kubelet::runtime::scripted::ScriptedRuntime;
+use kubelet::{Containers, Kubelet, KubeletConfig};
+
+use crate::config::{Config, Error, Pods};
+
+/// Pods that a node acts out at one time: they cost memory only.
+const SCRIPTED_PODS_MAX: u32 = 200_000;
+
+/// Starts the kubelet.
+///
+/// # Errors
+/// When the state directory cannot be made, or the supervisor does not start.
+pub(crate) fn start(config: &Config, client: Client) -> Result<Kubelet, Error> {
+    let clock = config.clock.clone();
+    let (kubelet, containers) = match &config.pods {
+        Pods::Processes { state_dir, supervisor } => {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(state_dir);
+            made.map_err(|source| Error::StateDir { path: state_dir.clone(), source })?;
+            let process = ProcessConfig {
+                supervisor_program: supervisor.program.clone(),
+                supervisor_args: supervisor.args.clone(),
+            };
+            let logs = Arc::new(Logs::default());
+            let (runtime, exits) = ProcessRuntime::start(&process, clock.clone(), logs.clone())?;
+            let mut kubelet = KubeletConfig::new(&config.node_name, state_dir.clone());
+            kubelet.image_rules.clone_from(&config.image_map);
+            (kubelet, Containers { runtime: Arc::new(runtime) as Arc<dyn Runtime>, exits, logs })
+        }
+        Pods::Scripted(script) => {
+            let logs = Arc::new(Logs::in_memory());
+            let (runtime, exits) = ScriptedRuntime::start(script.clone(), clock.clone(), logs.clone());
+            let mut kubelet = KubeletConfig::new(&config.node_name, PathBuf::new());
+            kubelet.pods_max = SCRIPTED_PODS_MAX;
+            (kubelet, Containers { runtime: Arc::new(runtime) as Arc<dyn Runtime>, exits, logs })
+        }
+    };
+    Ok(Kubelet::start(kubelet, client, clock, containers))
+}

@@ -1,0 +1,5 @@
+//! What simulations promise: time, repeatability, faults.
+
+mod faults;
+mod repeats;
+mod time;
