@@ -12,6 +12,7 @@ mod guard;
 mod health;
 mod impersonation;
 mod limits;
+mod local;
 mod memory;
 mod negotiate;
 mod oidc;
@@ -43,6 +44,7 @@ use crate::ApiServer;
 pub use crate::tokens::Token;
 use closing::Close;
 use guard::Guard;
+pub use local::Local;
 use pki::{Identity, PkiError};
 use service::Service;
 

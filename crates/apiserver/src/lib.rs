@@ -3,6 +3,7 @@
 //!
 //! The verbs are synchronous: everything they need is in memory. Only the HTTP shell and open watches wait.
 
+mod bell;
 mod connector;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

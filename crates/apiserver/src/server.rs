@@ -15,8 +15,8 @@ use parking_lot::Mutex;
 use registry::{Catalogue, Strategy};
 use serde_json::Value;
 use store::{Bounds, ResourceIndex, Store};
-use tokio::sync::watch as wake;
 
+use crate::bell::{Bell, Listener};
 use crate::connector::{Connector, LogStream};
 use crate::tokens::Tokens;
 use crate::verbs;
@@ -59,10 +59,10 @@ pub struct ApiServer {
     advice: Advice,
     catalogue: Catalogue,
     namespaces: Option<ResourceIndex>,
-    /// Per resource, the revision of its last commit: what open watches sleep on.
-    wakes: Vec<wake::Sender<Revision>>,
-    /// The revision of the last commit to any resource, kept up while somebody waits for one.
-    latest: wake::Sender<Revision>,
+    /// One per resource: what open watches sleep on.
+    bells: Vec<Bell>,
+    /// Rung for commits to any resource.
+    any: Bell,
     connector: OnceLock<Arc<dyn Connector>>,
     follower: OnceLock<Follower>,
 }
@@ -97,7 +97,7 @@ impl ApiServer {
     /// An empty server.
     pub fn new(config: Config) -> Arc<Self> {
         let namespaces = config.catalogue.find(&api::resource::NAMESPACES).map(|served| ResourceIndex(served.stored));
-        let wakes: Vec<_> = config.catalogue.iter().map(|_| wake::Sender::new(Revision(0))).collect();
+        let bells = config.catalogue.iter().map(|_| Bell::default()).collect();
         let server = Arc::new(Self {
             store: Store::new(config.bounds),
             clock: config.clock,
@@ -108,18 +108,16 @@ impl ApiServer {
             advice: config.advice,
             catalogue: config.catalogue,
             namespaces,
-            wakes,
-            latest: wake::Sender::new(Revision(0)),
+            bells,
+            any: Bell::default(),
             connector: OnceLock::new(),
             follower: OnceLock::new(),
         });
         let weak = Arc::downgrade(&server);
         server.store.listen(move |resource, revision| {
             if let Some(server) = weak.upgrade() {
-                server.wakes[resource.0].send_replace(revision);
-                if server.latest.receiver_count() > 0 {
-                    server.latest.send_replace(revision);
-                }
+                server.bells[resource.0].ring();
+                server.any.ring();
                 server.tell_follower(revision);
             }
         });
@@ -151,17 +149,22 @@ impl ApiServer {
         if self.store.revision() >= revision {
             return;
         }
-        let mut latest = self.latest.subscribe();
-        let reached = latest.wait_for(|_| self.store.revision() >= revision);
+        let reached = async {
+            let mut commits = self.any.listen();
+            while self.store.revision() < revision {
+                commits.rung().await;
+            }
+        };
         // Whoever reads next says what is wrong when the time was up.
         let _ = tokio::time::timeout(REVISION_TIMEOUT, reached).await;
     }
 
     /// Waits until something is committed after a revision.
     pub async fn committed_after(&self, revision: Revision) {
-        let mut latest = self.latest.subscribe();
-        // The sender lives as long as this server.
-        let _ = latest.wait_for(|_| self.store.revision() > revision).await;
+        let mut commits = self.any.listen();
+        while self.store.revision() <= revision {
+            commits.rung().await;
+        }
     }
 
     /// Calls back with every commit from now on, after it happened. A second callback is ignored. It must be quick, and
@@ -238,7 +241,7 @@ impl ApiServer {
             tokio::select! {
                 biased;
                 () = &mut over => return,
-                changed = commits.changed() => if changed.is_err() { return },
+                () = commits.rung() => {}
             }
         }
     }
@@ -271,8 +274,8 @@ impl ApiServer {
     }
 
     /// Subscribes to the commits of a resource.
-    pub(crate) fn commits(&self, resource: ResourceIndex) -> wake::Receiver<Revision> {
-        self.wakes[resource.0].subscribe()
+    pub(crate) fn commits(&self, resource: ResourceIndex) -> Listener {
+        self.bells[resource.0].listen()
     }
 
     /// All warnings about an object that a client writes: the kind's own and the cluster's.

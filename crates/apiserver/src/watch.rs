@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use api::{Request, Revision, Status, WatchEvent};
 use store::{Event, EventKind, ResourceIndex};
-use tokio::sync::watch as wake;
 use tokio::time::Instant;
 
+use crate::bell::Listener;
 use crate::server::{ApiServer, Target};
 use crate::verbs::{Filter, versions};
 
@@ -36,7 +36,7 @@ pub struct Watch {
     /// Everything up to this revision was read from the log.
     cursor: Revision,
     pending: VecDeque<WatchEvent>,
-    commits: wake::Receiver<Revision>,
+    commits: Listener,
     bookmarks: Option<Instant>,
     deadline: Instant,
     ended: bool,
@@ -117,7 +117,7 @@ impl Watch {
                 return None;
             }
             // Marked as seen before the log is read, so that a commit in between wakes the wait below.
-            self.commits.borrow_and_update();
+            self.commits.catch_up();
             if self.read() {
                 continue;
             }
@@ -153,7 +153,7 @@ impl Watch {
         let until = self.bookmarks.map_or(self.deadline, |due| due.min(self.deadline));
         tokio::select! {
             biased;
-            changed = self.commits.changed() => self.ended = changed.is_err(),
+            () = self.commits.rung() => {}
             () = tokio::time::sleep_until(until) => self.timed(Instant::now()),
         }
     }

@@ -50,6 +50,30 @@ impl Client {
     }
 }
 
+impl Client {
+    /// A client of an API server in this process that speaks HTTP to it over streams, which `open` makes: the second
+    /// transport without a socket. `url` is what the server is called, and the token what it knows.
+    ///
+    /// # Errors
+    /// When the URL or the token cannot be used.
+    pub fn over_streams(
+        url: &str,
+        token: &str,
+        open: impl Fn() -> tokio::io::DuplexStream + Clone + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let unusable =
+            |error: &dyn std::error::Error| Error::Config(format!("the URL {url:?} cannot be used: {error}"));
+        let uri: http::Uri = url.parse().map_err(|error: http::uri::InvalidUri| unusable(&error))?;
+        let mut config = kube::Config::new(uri);
+        config.auth_info.token = Some(token.to_owned().into());
+        config.default_retry = false;
+        let origin = Origin { server: url.to_owned(), file: None, context: None };
+        let client = stack::over_streams(config, open).map_err(|error| failure::explain(&origin, error))?;
+        let connection = Connection { client, origin, request_timeout: None };
+        Ok(Self::new(Arc::new(Http(Arc::new(connection)))))
+    }
+}
+
 struct Http(Arc<Connection>);
 
 struct Connection {

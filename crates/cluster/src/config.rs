@@ -69,6 +69,8 @@ pub struct Config {
     pub time_zone: TimeZone,
     /// Where UIDs and name suffixes come from.
     pub entropy: SharedEntropy,
+    /// Whether components speak HTTP to the API, over streams in this process, as they do with a real cluster.
+    pub over_http: bool,
     /// What stands between components and the API, if anything.
     pub interpose: Option<Interpose>,
 }
@@ -84,6 +86,7 @@ impl Config {
             stepper: None,
             time_zone: TimeZone::system(),
             entropy: Arc::new(SystemEntropy::default()),
+            over_http: false,
             interpose: None,
         }
     }
@@ -98,6 +101,7 @@ impl Config {
             stepper: Some(stepper),
             time_zone: TimeZone::UTC,
             entropy: Arc::new(SystemEntropy::default()),
+            over_http: false,
             interpose: None,
         }
     }

@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use api::{Options, Uid, resource};
 use apiserver::ApiServer;
-use apiserver::http::Serving;
 use apiserver::http::pki::Identity;
+use apiserver::http::{Local, Serving};
 use client::Client;
 use clock::Stepper;
 use jiff::Timestamp;
@@ -54,6 +54,8 @@ pub struct Cluster {
     kubelet: Arc<Kubelet>,
     stepper: Option<Arc<Stepper>>,
     serving: Mutex<Option<Serving>>,
+    local: Arc<Local>,
+    token: String,
 }
 
 /// Where a cluster can be reached over HTTPS.
@@ -84,7 +86,10 @@ impl Cluster {
         });
         server.create_system_objects();
         let client = Client::in_process(Arc::new(ServerDoor(server.clone())));
-        let parts = Parts::new(client.clone(), &config, system_config(&server));
+        let token = clock::secret_hex(TOKEN_BYTES);
+        let local = Arc::new(Local::new(server.clone(), apiserver::http::Token::new(token.clone())));
+        let door = if config.over_http { over_http(&local, &token)? } else { client.clone() };
+        let parts = Parts::new(door, &config, system_config(&server));
         let kubelet = Arc::new(pods::start(&config, parts.client(Component::Kubelet))?);
         server.connect(Arc::new(KubeletConnector(kubelet.clone())));
         if let Some(stepper) = &config.stepper
@@ -94,7 +99,7 @@ impl Cluster {
             stepper.hold_while(move || kubelet.upgrade().is_some_and(|kubelet| kubelet.running_containers() > 0));
         }
         parts.start_all().await?;
-        Ok(Self { server, client, parts, kubelet, stepper: config.stepper, serving: Mutex::new(None) })
+        Ok(Self { server, client, parts, kubelet, stepper: config.stepper, serving: Mutex::new(None), local, token })
     }
 
     /// A client that calls this cluster in process.
@@ -102,7 +107,15 @@ impl Cluster {
         self.client.clone()
     }
 
-    /// Serves the API over HTTPS with a certificate authority and a bearer token of its own. A second call replaces
+    /// A client that speaks HTTP to this cluster, over streams in this process.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn http_client(&self) -> Result<Client, Error> {
+        Ok(over_http(&self.local, &self.token)?)
+    }
+
+    /// Serves the API over HTTPS with a certificate authority of its own and the cluster's bearer token. A second call replaces
     /// the first socket.
     ///
     /// # Errors
@@ -110,7 +123,7 @@ impl Cluster {
     pub async fn serve_https(&self, listener: TcpListener) -> Result<Endpoint, Error> {
         let listener = asynchronous(listener).map_err(Error::Listener)?;
         let identity = Identity::generate()?;
-        let (ca_pem, token) = (identity.ca_pem().to_owned(), clock::secret_hex(TOKEN_BYTES));
+        let (ca_pem, token) = (identity.ca_pem().to_owned(), self.token.clone());
         let http = apiserver::http::Config { listener, identity, token: apiserver::http::Token::new(token.clone()) };
         let serving = apiserver::http::serve(self.server.clone(), http)?;
         let address = serving.local_addr();
@@ -186,6 +199,13 @@ impl Cluster {
         // The pods were in memory only: nobody can ask for their logs any more.
         self.kubelet.remove_all_files();
     }
+}
+
+fn over_http(local: &Arc<Local>, token: &str) -> Result<Client, client::Error> {
+    // Connections that a client keeps must not keep the server.
+    let weak = Arc::downgrade(local);
+    let open = move || weak.upgrade().map_or_else(|| tokio::io::duplex(1).0, |local| local.connect());
+    Client::over_streams(&Local::url(), token, open)
 }
 
 fn asynchronous(listener: TcpListener) -> std::io::Result<tokio::net::TcpListener> {

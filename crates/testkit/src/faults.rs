@@ -14,7 +14,7 @@ use cluster::Component;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// The faults of one simulation. Cheap to clone.
 #[derive(Clone)]
@@ -22,8 +22,8 @@ pub struct Faults(Arc<Shared>);
 
 struct Shared {
     rules: Mutex<Rules>,
-    /// Counts changes of the rules, for watches that are held back.
-    changed: watch::Sender<u64>,
+    /// Wakes watches that are held back, in the order in which they were.
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -52,12 +52,12 @@ pub struct Refusal {
 
 impl Faults {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Shared { rules: Mutex::default(), changed: watch::Sender::new(0) }))
+        Self(Arc::new(Shared { rules: Mutex::default(), changed: Notify::new() }))
     }
 
     fn change(&self, change: impl FnOnce(&mut Rules)) {
         change(&mut self.0.rules.lock());
-        self.0.changed.send_modify(|count| *count += 1);
+        self.0.changed.notify_waiters();
     }
 
     /// Holds back what a component's watches of a resource would tell it, until [`Faults::release_watches`]. Lists and
@@ -100,6 +100,17 @@ impl Faults {
     /// What stands between components and the API.
     pub(crate) fn interpose(&self, component: Component, inner: Arc<dyn Transport>) -> Arc<dyn Transport> {
         Arc::new(Faulty { component, inner, faults: self.clone() })
+    }
+
+    async fn released(&self, component: Component, resource: &Gvr) {
+        loop {
+            // Made before the rules are read, so that a change in between ends it.
+            let changed = self.0.changed.notified();
+            if !self.is_held(component, resource) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     fn is_held(&self, component: Component, resource: &Gvr) -> bool {
@@ -184,14 +195,13 @@ impl Transport for Faulty {
         let (faults, component, resource) = (self.faults.clone(), self.component, request.resource.clone());
         let opened = self.inner.watch(request);
         async move {
-            let state = (opened.await?, faults.0.changed.subscribe());
-            let events = stream::unfold(state, move |(mut events, mut changed)| {
+            let events = stream::unfold(opened.await?, move |mut events| {
                 let (faults, resource) = (faults.clone(), resource.clone());
                 async move {
                     let event = events.next().await?;
                     // Held back after it was read, so that what was committed before the fault is not told of either.
-                    let released = changed.wait_for(|_| !faults.is_held(component, &resource)).await.is_ok();
-                    released.then_some((event, (events, changed)))
+                    faults.released(component, &resource).await;
+                    Some((event, events))
                 }
             });
             Ok(events.boxed())

@@ -28,6 +28,7 @@ pub struct Builder {
     start: Timestamp,
     script: Arc<dyn Script>,
     event_log: bool,
+    over_http: bool,
 }
 
 impl Builder {
@@ -42,6 +43,13 @@ impl Builder {
     #[must_use]
     pub fn start_at(mut self, start: Timestamp) -> Self {
         self.start = start;
+        self
+    }
+
+    /// Lets all components and the test speak HTTP to the API, over streams in memory, instead of calling it.
+    #[must_use]
+    pub fn over_http(mut self) -> Self {
+        self.over_http = true;
         self
     }
 
@@ -65,6 +73,7 @@ impl Builder {
         let faults = Faults::new();
         let mut config = Config::scripted(self.script, stepper.clone());
         config.entropy = Arc::new(SeededEntropy::new(self.seed));
+        config.over_http = self.over_http;
         let doors = faults.clone();
         config.interpose = Some(Arc::new(move |component, inner| doors.interpose(component, inner)));
         let log = Arc::new(EventLog::default());
@@ -75,10 +84,11 @@ impl Builder {
                 cluster.follow_commits(move |commit| log.write(commit));
             }
             stepper.settled().await;
-            Ok::<_, cluster::Error>(cluster)
+            let client = if self.over_http { cluster.http_client()? } else { cluster.client() };
+            Ok::<_, cluster::Error>((cluster, client))
         });
-        let cluster = Some(started.expect("the cluster starts"));
-        Simulation { runtime, cluster, clock, stepper, start: self.start, log, faults }
+        let (cluster, client) = started.expect("the cluster starts");
+        Simulation { runtime, cluster: Some(cluster), client, clock, stepper, start: self.start, log, faults }
     }
 }
 
@@ -88,6 +98,7 @@ pub struct Simulation {
     runtime: Runtime,
     /// Taken when it ends.
     cluster: Option<Cluster>,
+    client: Client,
     clock: Arc<ManualClock>,
     stepper: Arc<Stepper>,
     start: Timestamp,
@@ -104,7 +115,7 @@ impl Simulation {
     /// A simulation to be set up. The seed decides UIDs and the suffixes of names.
     pub fn builder(seed: u64) -> Builder {
         let start = Timestamp::from_second(START_SECONDS).expect("in range");
-        Builder { seed, start, script: Arc::new(AnnotationScript), event_log: true }
+        Builder { seed, start, script: Arc::new(AnnotationScript), event_log: true, over_http: false }
     }
 
     /// The cluster.
@@ -114,7 +125,7 @@ impl Simulation {
 
     /// A client of the cluster, for [`Simulation::block_on`].
     pub fn client(&self) -> Client {
-        self.cluster().client()
+        self.client.clone()
     }
 
     /// The faults at the components' doors.

@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::task::JoinSet;
@@ -70,7 +71,7 @@ pub(super) async fn accept(listener: TcpListener, tls: TlsAcceptor, service: Arc
 
 /// The HTTP settings, one builder per protocol: TLS has agreed on one already, so nothing needs to be sniffed.
 #[derive(Clone)]
-struct Protocols {
+pub(super) struct Protocols {
     http1: Builder<TokioExecutor>,
     http2: Builder<TokioExecutor>,
 }
@@ -78,7 +79,7 @@ struct Protocols {
 impl Protocols {
     /// Not `pipeline_flush`: it holds answers back while there is input that was not read, so the answer to a request
     /// that cannot be parsed would never leave.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .http1()
@@ -97,6 +98,11 @@ impl Protocols {
             .keep_alive_interval(PING_INTERVAL);
         Self { http1: builder.clone().http1_only(), http2: builder.http2_only() }
     }
+
+    /// HTTP/1.1.
+    pub(super) fn http1(&self) -> Builder<TokioExecutor> {
+        self.http1.clone()
+    }
 }
 
 async fn serve(
@@ -108,7 +114,16 @@ async fn serve(
 ) {
     let Some(stream) = handshake(socket, tls).await else { return };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let builder = if http2 { &protocols.http2 } else { &protocols.http1 };
+    let builder = if http2 { protocols.http2 } else { protocols.http1 };
+    converse(stream, builder, service).await;
+}
+
+/// Speaks HTTP on a stream until either side ends it.
+pub(super) async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    builder: Builder<TokioExecutor>,
+    service: Arc<Service>,
+) {
     let unwelcome = Arc::new(Notify::new());
     let taken_over: Arc<Mutex<Option<Takeover>>> = Arc::default();
     let closing = service.closing();
@@ -167,6 +182,7 @@ async fn handshake(socket: TcpStream, tls: TlsAcceptor) -> Option<TlsStream<Stal
 /// Waits for the server to close, or for the client to turn out not to be one of ours.
 async fn ended(mut closing: Closing, unwelcome: &Notify) {
     tokio::select! {
+        biased;
         () = closing.closed() => {}
         () = unwelcome.notified() => {}
     }

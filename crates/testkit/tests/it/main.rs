@@ -3,3 +3,4 @@
 mod faults;
 mod repeats;
 mod time;
+mod transports;

@@ -1,7 +1,7 @@
 //! The same seed gives the same history, byte for byte.
 
 use serde_json::json;
-use testkit::{Act, Attempt, CRON_JOBS, JOBS, PODS, Run, Simulation, cron_job, job, minutes, seconds};
+use testkit::{Act, Attempt, Builder, CRON_JOBS, JOBS, PODS, Run, Simulation, cron_job, job, minutes, seconds};
 
 /// Fails some, succeeds most, takes its time by index.
 fn script(attempt: &Attempt) -> Act {
@@ -11,8 +11,8 @@ fn script(attempt: &Attempt) -> Act {
 }
 
 /// Jobs of several shapes, a CronJob, changes and deletes.
-fn history(seed: u64) -> String {
-    let mut sim = Simulation::builder(seed).script(script).start();
+fn history(builder: Builder) -> String {
+    let mut sim = builder.script(script).start();
     let fails = json!({"metadata": {"labels": {"fails": "yes"}}});
     sim.create(&JOBS, job("parallel", json!({"completions": 20, "parallelism": 7, "template": fails})));
     let indexed = json!({"completionMode": "Indexed", "completions": 12, "parallelism": 5, "template": fails});
@@ -34,14 +34,23 @@ fn history(seed: u64) -> String {
     sim.event_log()
 }
 
-#[test]
-fn the_same_seed_gives_the_same_history() {
-    let (first, second) = (history(7), history(7));
+fn assert_same(first: &str, second: &str) {
     if first != second {
         let differing = first.lines().zip(second.lines()).find(|(a, b)| a != b);
         let (a, b) = differing.unwrap_or(("one history", "is longer than the other"));
         panic!("histories differ:\n{a}\n{b}");
     }
     assert!(first.lines().count() > 300, "{} lines", first.lines().count());
-    assert_ne!(first, history(8), "another seed draws other names");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_history() {
+    let first = history(Simulation::builder(7));
+    assert_same(&first, &history(Simulation::builder(7)));
+    assert_ne!(first, history(Simulation::builder(8)), "another seed draws other names");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_history_over_http() {
+    assert_same(&history(Simulation::builder(7).over_http()), &history(Simulation::builder(7).over_http()));
 }
