@@ -208,7 +208,7 @@ pub(crate) fn finalizer_patch(pod: &PodRef) -> Value {
 }
 
 /// In a namespace that is being deleted every create fails; that is nobody's fault (`NamespaceTerminatingCause`).
-fn namespace_ends(error: &Error) -> bool {
+pub(crate) fn namespace_ends(error: &Error) -> bool {
     let details = error.status().and_then(|status| status.details.as_ref());
     details.is_some_and(|details| details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating"))
 }

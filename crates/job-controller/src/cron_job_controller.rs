@@ -3,7 +3,7 @@
 //!
 //! A Job that was created but not yet written into the status is found again by its name, which is the activation's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
@@ -66,6 +66,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     cron_jobs: BTreeMap<Uid, Arc<Object>>,
+    /// When the schedule of a CronJob was seen to change.
+    changed: HashMap<Uid, Timestamp>,
     /// The Jobs that each controls.
     jobs: HashMap<Uid, HashMap<Uid, JobView>>,
     /// The CronJob of each Job.
@@ -81,22 +83,29 @@ fn owner(job: &Object) -> Option<&Uid> {
 
 impl State {
     /// Takes in an observation; the CronJobs to look at, and the revision reached.
-    fn apply(&mut self, source: usize, observation: Observation) -> (Vec<Uid>, Revision) {
+    fn apply(&mut self, source: usize, observation: Observation, now: Timestamp) -> (Vec<Uid>, Revision) {
         match (source, observation) {
             (_, Observation::Reached(revision)) => (Vec::new(), revision),
             (CRON_JOB_SOURCE, Observation::Restarted { objects, revision }) => {
-                self.cron_jobs = objects.into_iter().map(|object| (object.meta().uid.clone(), object)).collect();
+                let before = std::mem::take(&mut self.cron_jobs);
+                for object in objects {
+                    self.note_change(before.get(&object.meta().uid), &object, now);
+                    self.cron_jobs.insert(object.meta().uid.clone(), object);
+                }
+                self.changed.retain(|uid, _| self.cron_jobs.contains_key(uid));
                 self.cron_job_gate.restarted(revision);
                 (self.cron_jobs.keys().cloned().collect(), revision)
             }
             (CRON_JOB_SOURCE, Observation::Applied(object)) => {
                 let (uid, revision) = (object.meta().uid.clone(), object.meta().revision);
-                self.cron_jobs.insert(uid.clone(), object);
+                let before = self.cron_jobs.insert(uid.clone(), object.clone());
+                self.note_change(before.as_ref(), &object, now);
                 (vec![uid], revision)
             }
             (CRON_JOB_SOURCE, Observation::Deleted(object)) => {
                 let uid = &object.meta().uid;
                 self.cron_jobs.remove(uid);
+                self.changed.remove(uid);
                 self.cron_job_gate.forget(uid);
                 self.job_gate.forget(uid);
                 (Vec::new(), object.meta().revision)
@@ -109,6 +118,13 @@ impl State {
             }
             (_, Observation::Applied(job)) => (self.apply_job(&job), job.meta().revision),
             (_, Observation::Deleted(job)) => (self.remove_job(&job.meta().uid), job.meta().revision),
+        }
+    }
+
+    fn note_change(&mut self, before: Option<&Arc<Object>>, after: &Object, now: Timestamp) {
+        let differs = |field: &str| before.is_some_and(|before| before.field(field) != after.field(field));
+        if differs("/spec/schedule") || differs("/spec/timeZone") {
+            self.changed.insert(after.meta().uid.clone(), now);
         }
     }
 
@@ -143,7 +159,7 @@ impl State {
         let fresh = self.cron_job_gate.is_fresh(uid, cron_jobs) & self.job_gate.is_fresh(uid, jobs);
         let object = self.cron_jobs.get(uid).filter(|_| fresh)?.clone();
         let cron_job = match CronJob::read(&object) {
-            Ok(cron_job) => cron_job,
+            Ok(cron_job) => CronJob { changed: self.changed.get(uid).copied(), ..cron_job },
             Err(error) => {
                 tracing::error!(cron_job = %object.meta().key(), %error, "a CronJob cannot be read and is skipped");
                 return None;
@@ -164,9 +180,9 @@ impl Controller for Inner {
         "cronjob"
     }
 
-    fn observe(&self, source: usize, observation: Observation, _now: Timestamp, queue: &mut Queue<Uid>) {
+    fn observe(&self, source: usize, observation: Observation, now: Timestamp, queue: &mut Queue<Uid>) {
         let mut state = self.state.lock();
-        let (mut woken, revision) = state.apply(source, observation);
+        let (mut woken, revision) = state.apply(source, observation, now);
         let gate = if source == CRON_JOB_SOURCE { &mut state.cron_job_gate } else { &mut state.job_gate };
         woken.extend(gate.observed(revision));
         for uid in woken {
@@ -186,6 +202,25 @@ impl Controller for Inner {
     }
 }
 
+/// What came of a plan's deletes and its start.
+#[derive(Default)]
+struct Outcomes {
+    /// Jobs that could not be deleted.
+    kept: HashSet<Uid>,
+    started: Option<(Reference, Timestamp)>,
+    /// The first refusal.
+    failure: Option<Error>,
+}
+
+impl Outcomes {
+    fn deleted(&mut self, uid: &Uid, result: Result<(), Error>) {
+        if let Err(error) = result {
+            self.kept.insert(uid.clone());
+            self.failure.get_or_insert(error);
+        }
+    }
+}
+
 impl Inner {
     fn event(&self, cron_job: &Object, severity: Severity, reason: &str, message: String) {
         self.recorder.event(cron_job.meta(), severity, reason, message);
@@ -199,32 +234,40 @@ impl Inner {
             };
             self.event(cron_job, severity, event.reason, event.message.clone());
         }
+        let mut outcome = Outcomes::default();
         for (uid, name) in &plan.deletes {
-            self.delete(cron_job, uid, name).await?;
+            outcome.deleted(uid, self.delete(cron_job, uid, name).await);
         }
-        let started = match &plan.start {
-            Some(start) => self.start(cron_job, start).await.map(|job| job.map(|job| (job, start.scheduled))),
-            None => Ok(None),
-        };
-        // What became of the Jobs before is written even when the next one is refused, be it for hours.
-        let (job, refused) = started.map_or_else(|error| (None, Err(error)), |job| (job, Ok(())));
-        self.settle(cron_job, plan, job).await?;
-        refused
+        for (uid, name) in &plan.replaces {
+            outcome.deleted(uid, self.delete(cron_job, uid, name).await);
+        }
+        // As upstream, nothing is started beside what could not be replaced.
+        let replaced = !plan.replaces.iter().any(|(uid, _)| outcome.kept.contains(uid));
+        if let Some(start) = plan.start.as_ref().filter(|_| replaced) {
+            match self.start(cron_job, start).await {
+                Ok(job) => outcome.started = job.map(|job| (job, start.scheduled)),
+                Err(error) => outcome.failure = Some(error),
+            }
+        }
+        // What became of the Jobs is written even when something was refused, be it for hours.
+        let refused = outcome.failure.take();
+        self.settle(cron_job, plan, outcome).await?;
+        refused.map_or(Ok(()), Err)
     }
 
-    /// Writes the planned status, with the Job that was started.
-    async fn settle(
-        &self,
-        cron_job: &Object,
-        plan: &Plan,
-        started: Option<(Reference, Timestamp)>,
-    ) -> Result<(), Error> {
+    /// Writes the planned status, corrected by what came of the plan.
+    async fn settle(&self, cron_job: &Object, plan: &Plan, outcome: Outcomes) -> Result<(), Error> {
+        let as_it_is = || CronJob::read(cron_job).map(|read| read.status).unwrap_or_default();
         let mut status = match &plan.status {
             Some(status) => status.clone(),
-            None if started.is_some() => CronJob::read(cron_job).map(|read| read.status).unwrap_or_default(),
+            None if outcome.started.is_some() => as_it_is(),
             None => return Ok(()),
         };
-        if let Some((job, scheduled)) = started {
+        if !outcome.kept.is_empty() {
+            let known = as_it_is().active;
+            status.active.extend(known.into_iter().filter(|active| outcome.kept.contains(&active.uid)));
+        }
+        if let Some((job, scheduled)) = outcome.started {
             status.active.push(job);
             status.last_schedule = Some(scheduled);
         }
@@ -258,6 +301,8 @@ impl Inner {
                 job
             }
             Err(error) if error.is_already_exists() => self.client.get(&JOBS, namespace, &start.name).await?,
+            // In a namespace that is being deleted every create fails; that is nobody's fault.
+            Err(error) if crate::apply::namespace_ends(&error) => return Err(error),
             Err(error) => {
                 self.event(cron_job, Severity::Warning, "FailedCreate", format!("Error creating job: {error}"));
                 return Err(error);

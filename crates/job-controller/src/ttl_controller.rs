@@ -1,7 +1,9 @@
 //! Deletes finished Jobs when their `spec.ttlSecondsAfterFinished` is over (`pkg/controller/ttlafterfinished`).
 //!
 //! Before it deletes, it reads the Job once more: the seconds may have been raised in the last moment. The Job goes in
-//! the foreground, with its pods, and only if it still is that Job and not one of the same name.
+//! the foreground, with its pods, and only if it still is that Job, not one of the same name, and as it was read.
+//!
+//! Differs: upstream binds the delete to the UID alone, so seconds that are raised between read and delete come too late.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -96,12 +98,16 @@ impl Controller for Inner {
             Some(_) => {}
         }
         let options = DeleteOptions {
-            preconditions: Some(Preconditions { uid: Some(uid.to_string()), ..Preconditions::default() }),
+            preconditions: Some(Preconditions {
+                uid: Some(uid.to_string()),
+                resource_version: Some(job.meta().revision.to_string()),
+            }),
             propagation_policy: Some("Foreground".to_owned()),
             ..DeleteOptions::default()
         };
         match self.client.delete(&JOBS, key.namespace.as_deref(), &key.name, &options).await {
             Ok(_) => Ok(Outcome::done()),
+            // Gone, or changed since it was read: the change is looked at when it is observed.
             Err(error) if error.is_not_found() || error.is_conflict() => Ok(Outcome::done()),
             Err(error) => Err(error),
         }

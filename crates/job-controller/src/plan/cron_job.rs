@@ -5,7 +5,8 @@
 //! list of active Jobs is the status's own, as upstream's is.
 //!
 //! Differs: upstream asks the API server once more before it believes that an active Job is missing; here the shell
-//! plans on a cache that is no older than its own writes.
+//! plans on a cache that is no older than its own writes. A Job that was let go by its CronJob is missing as well, since
+//! nothing would ever take it off the list.
 
 pub mod due;
 mod history;
@@ -50,13 +51,16 @@ pub struct Start {
     pub shown: String,
 }
 
-/// What to do, in this order: events; deletes; the start; the status, to which a started Job is added.
+/// What to do, in this order: events; deletes; replacements; the start, unless one of these failed; the status, to which
+/// a started Job is added.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// Events.
     pub events: Vec<Event>,
-    /// Jobs to delete with their pods: finished ones beyond the limits, active ones that are replaced.
+    /// Finished Jobs beyond the limits, to delete with their pods.
     pub deletes: Vec<(Uid, String)>,
+    /// Active Jobs to delete with their pods before the start.
+    pub replaces: Vec<(Uid, String)>,
     /// The Job to start.
     pub start: Option<Start>,
     /// The status, when it changes even without the start.
@@ -69,7 +73,8 @@ pub struct Plan {
 pub fn plan(cron_job: &CronJob, jobs: &[JobView], now: Timestamp, local: &TimeZone) -> Plan {
     let mut planning = Planning { cron_job, now, status: cron_job.status.clone(), plan: Plan::default() };
     for job in history::beyond_limits(cron_job, jobs) {
-        planning.delete(&job.uid, &job.name);
+        planning.plan.deletes.push((job.uid.clone(), job.name.clone()));
+        planning.status.active.retain(|active| active.uid != job.uid);
     }
     planning.settle(jobs);
     planning.schedule(jobs, local);
@@ -88,11 +93,6 @@ struct Planning<'a> {
 impl Planning<'_> {
     fn event(&mut self, severity: Severity, reason: &'static str, message: impl Into<Cow<'static, str>>) {
         self.plan.events.push(Event { severity, reason, message: message.into().into_owned() });
-    }
-
-    fn delete(&mut self, uid: &Uid, name: &str) {
-        self.plan.deletes.push((uid.clone(), name.to_owned()));
-        self.status.active.retain(|active| active.uid != *uid);
     }
 
     /// Brings the status up to what became of the Jobs.
@@ -208,9 +208,8 @@ impl Planning<'_> {
             return;
         }
         if cron_job.concurrency == Concurrency::Replace {
-            for active in self.status.active.clone() {
-                self.delete(&active.uid, &active.name);
-            }
+            let active = std::mem::take(&mut self.status.active);
+            self.plan.replaces = active.into_iter().map(|active| (active.uid, active.name)).collect();
         }
         // A Job of that name that this CronJob controls was started before its status was written.
         if let Some(job) = jobs.iter().find(|job| job.name == name) {

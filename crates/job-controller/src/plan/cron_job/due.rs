@@ -68,8 +68,11 @@ pub(super) fn next_look(
     schedule.next(from, zone)
 }
 
+/// After which activation to count. Upstream waits for the next activation when a schedule is changed, as if what the
+/// new one would have started before had been.
 fn since(cron_job: &CronJob, started: Option<Timestamp>) -> Timestamp {
-    started.or(cron_job.status.last_schedule).unwrap_or(cron_job.created)
+    let last = started.or(cron_job.status.last_schedule).unwrap_or(cron_job.created);
+    last.max(cron_job.changed.unwrap_or(last))
 }
 
 fn recent(earliest: Timestamp, schedule: &Schedule, zone: &TimeZone, now: Timestamp) -> Result<Recent, Never> {

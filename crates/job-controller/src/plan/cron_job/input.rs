@@ -44,6 +44,8 @@ pub struct CronJob {
     pub failed_limit: Option<i64>,
     /// `status`.
     pub status: Status,
+    /// When the schedule or its zone was seen to change: what was due before then is not made up.
+    pub changed: Option<Timestamp>,
 }
 
 /// `status` of a CronJob.
@@ -136,6 +138,7 @@ impl CronJob {
             successful_limit: spec.successful_jobs_history_limit,
             failed_limit: spec.failed_jobs_history_limit,
             status,
+            changed: None,
         })
     }
 }

@@ -25,6 +25,7 @@ fn hourly() -> CronJob {
         successful_limit: Some(3),
         failed_limit: Some(1),
         status: Status::default(),
+        changed: None,
     }
 }
 
@@ -119,7 +120,7 @@ fn forbid_waits_for_what_runs_and_replace_ends_it() {
     assert_eq!(started(&ended).as_deref(), Some("2024-01-01T01:00:00Z"), "it starts as soon as the other ends");
     let replace = CronJob { concurrency: Concurrency::Replace, ..forbid };
     let replaced = planned(&replace, &[running], "01T01:00:01");
-    assert_eq!(replaced.deletes, [(Uid::from("c-1"), "c-1".to_owned())]);
+    assert_eq!(replaced.replaces, [(Uid::from("c-1"), "c-1".to_owned())]);
     assert!(replaced.start.is_some() && replaced.status.expect("a status").active.is_empty());
 }
 
@@ -236,4 +237,15 @@ proptest! {
         prop_assert_eq!(second.start, None);
         prop_assert_eq!(second.wake_at, first.wake_at);
     }
+}
+
+#[test]
+fn activations_before_the_schedule_was_changed_are_not_made_up() {
+    let mut cron_job = CronJob { changed: Some(at("01T05:30:00")), ..hourly() };
+    let quiet = planned(&cron_job, &[], "01T05:30:01");
+    assert_eq!((quiet.start, quiet.wake_at), (None, Some(at("01T06:00:00.1"))));
+    let due = planned(&cron_job, &[], "01T06:00:01");
+    assert_eq!(started(&due), Some("2024-01-01T06:00:00Z".to_owned()));
+    cron_job.changed = None;
+    assert_eq!(started(&planned(&cron_job, &[], "01T05:30:01")), Some("2024-01-01T05:00:00Z".to_owned()));
 }
