@@ -89,7 +89,7 @@ impl Cluster {
         let token = clock::secret_hex(TOKEN_BYTES);
         let local = Arc::new(Local::new(server.clone(), apiserver::http::Token::new(token.clone())));
         let door = if config.over_http { over_http(&local, &token)? } else { client.clone() };
-        let parts = Parts::new(door, &config, system_config(&server));
+        let parts = Parts::new(door, &config, system_config(&server, &config));
         let kubelet = Arc::new(pods::start(&config, parts.client(Component::Kubelet))?);
         server.connect(Arc::new(KubeletConnector(kubelet.clone())));
         if let Some(stepper) = &config.stepper
@@ -115,8 +115,8 @@ impl Cluster {
         Ok(over_http(&self.local, &self.token)?)
     }
 
-    /// Serves the API over HTTPS with a certificate authority of its own and the cluster's bearer token. A second call replaces
-    /// the first socket.
+    /// Serves the API over HTTPS with a certificate authority of its own and the cluster's bearer token, and tells pods
+    /// of it. A second call replaces the first socket.
     ///
     /// # Errors
     /// When the listener is not on loopback, or no certificate can be made.
@@ -127,6 +127,8 @@ impl Cluster {
         let http = apiserver::http::Config { listener, identity, token: apiserver::http::Token::new(token.clone()) };
         let serving = apiserver::http::serve(self.server.clone(), http)?;
         let address = serving.local_addr();
+        self.parts.publish_certificate(&ca_pem).await;
+        // After the certificate: who knows the address can trust it.
         self.server.publish_address(address);
         let before = self.serving.lock().replace(serving);
         if let Some(before) = before {
@@ -214,10 +216,11 @@ fn asynchronous(listener: TcpListener) -> std::io::Result<tokio::net::TcpListene
 }
 
 /// All resources that are stored, for garbage collection and namespace deletion.
-fn system_config(server: &ApiServer) -> system_controllers::Config {
+fn system_config(server: &ApiServer, config: &Config) -> system_controllers::Config {
     let resources = server.catalogue().stored().map(|strategy| {
         let descriptor = strategy.descriptor();
         Resource { gvr: descriptor.resource(), kind: descriptor.kind.clone(), namespaced: descriptor.namespaced }
     });
-    system_controllers::Config { resources: resources.collect(), ..Default::default() }
+    let terminated_pods_max = config.terminated_pods_max;
+    system_controllers::Config { resources: resources.collect(), terminated_pods_max, ..Default::default() }
 }

@@ -1,12 +1,16 @@
 //! The controllers, each of which can be stopped and started anew by itself: what one remembers is its own.
 
-use api::Uid;
-use client::Client;
+use std::sync::Arc;
+
+use api::{Object, Uid, resource};
+use client::{Client, Observation, Selection, observe};
 use clock::SharedClock;
+use controller::RunnerHandle;
+use futures::StreamExt;
 use jiff::tz::TimeZone;
 use job_controller::{CronJobController, Decision, JobController, TtlController};
 use parking_lot::Mutex;
-use system_controllers::SystemControllers;
+use system_controllers::{SystemControllers, root_certificate};
 
 use crate::config::{Component, Config, Error, Interpose};
 
@@ -29,6 +33,8 @@ struct Running {
     cron_jobs: Option<CronJobController>,
     expiry: Option<TtlController>,
     system: Option<SystemControllers>,
+    /// Publishes the certificate of what is served.
+    certificate: Option<RunnerHandle>,
 }
 
 impl Running {
@@ -80,8 +86,36 @@ impl Parts {
     }
 
     pub(crate) async fn stop_all(&self) {
+        let certificate = self.running.lock().certificate.take();
+        if let Some(certificate) = certificate {
+            certificate.shutdown().await;
+        }
         for component in ORDER.into_iter().rev() {
             self.stop(component).await;
+        }
+    }
+
+    /// Keeps an authority's certificate in every namespace, and waits until the first has it.
+    pub(crate) async fn publish_certificate(&self, ca_pem: &str) {
+        let client = self.client(Component::System);
+        let publisher = root_certificate::start(client, self.clock.clone(), ca_pem);
+        let before = self.running.lock().certificate.replace(publisher);
+        if let Some(before) = before {
+            before.shutdown().await;
+        }
+        let selection = Selection {
+            namespace: Some("kube-system".to_owned()),
+            field_selector: Some(format!("metadata.name={}", root_certificate::NAME)),
+            ..Selection::default()
+        };
+        let mut maps = observe(self.client.clone(), self.clock.clone(), resource::CONFIG_MAPS, selection);
+        let holds = |map: &Arc<Object>| map.field("/data/ca.crt").is_some_and(|found| found == *ca_pem);
+        while let Some(observation) = maps.next().await {
+            match observation {
+                Observation::Restarted { objects, .. } if objects.iter().any(holds) => return,
+                Observation::Applied(map) if holds(&map) => return,
+                _ => {}
+            }
         }
     }
 

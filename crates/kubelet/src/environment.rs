@@ -5,6 +5,7 @@
 
 mod expansion;
 mod fields;
+mod services;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use api::k8s::api::core::v1::{ConfigMap, Container, EnvVar, EnvVarSource, Pod, S
 
 pub use expansion::expand;
 pub use fields::Host;
+pub use services::{API_SERVICE, API_SERVICE_NAMESPACE, ApiAddress, variables as service_variables};
 
 /// The variables of this host that containers get, besides what their spec gives them.
 ///
@@ -35,6 +37,8 @@ pub struct Sources {
     pub config_maps: BTreeMap<String, ConfigMap>,
     /// By name.
     pub secrets: BTreeMap<String, Secret>,
+    /// Variables that tell of Services and credentials. The spec's go before them, and may refer to them.
+    pub around: BTreeMap<String, String>,
 }
 
 /// Why the environment cannot be made; the container waits with `CreateContainerConfigError` and this text.
@@ -86,7 +90,7 @@ pub fn references(container: &Container) -> References {
     references
 }
 
-/// The variables that the spec gives a container, with `HOSTNAME`.
+/// The variables that the spec and what is around it give a container, with `HOSTNAME`.
 ///
 /// # Errors
 /// When something it refers to, and that is not optional, is missing.
@@ -98,7 +102,8 @@ pub fn environment(
 ) -> Result<BTreeMap<String, String>, ConfigError> {
     let mut variables = BTreeMap::from([("HOSTNAME".to_owned(), hostname(pod))]);
     add_whole_objects(pod, container, sources, &mut variables)?;
-    let mut defined: BTreeMap<String, String> = variables.clone();
+    let mut defined = sources.around.clone();
+    defined.extend(variables.iter().map(|(name, value)| (name.clone(), value.clone())));
     for variable in container.env.iter().flatten() {
         let value = match (&variable.value, &variable.value_from) {
             (_, Some(source)) => value_from(pod, container, host, sources, source)?,
@@ -109,6 +114,9 @@ pub fn environment(
             defined.insert(variable.name.clone(), value.clone());
             variables.insert(variable.name.clone(), value);
         }
+    }
+    for (name, value) in &sources.around {
+        variables.entry(name.clone()).or_insert_with(|| value.clone());
     }
     Ok(variables)
 }

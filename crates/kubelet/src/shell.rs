@@ -3,6 +3,7 @@
 //! One loop over closed events (shutdown, an end, an observation); it decides nothing about a pod. Workers are as many
 //! as pods on the node; starts in flight are bounded by the runtime.
 
+mod access;
 mod node;
 mod pod_logs;
 mod prepare;
@@ -10,7 +11,7 @@ mod sessions;
 mod worker;
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use api::logs::LogOptions;
@@ -36,6 +37,8 @@ use worker::PodEntry;
 
 /// Directory of the pods' working directories, under the state directory.
 const SCRATCH: &str = "pods";
+/// Directory of the pods' credentials, beside it, so that nothing a pod writes meets them.
+const CREDENTIALS: &str = "credentials";
 
 /// Settings of a kubelet.
 #[derive(Clone, Debug)]
@@ -50,8 +53,6 @@ pub struct KubeletConfig {
     pub host_ip: String,
     /// `status.capacity.pods` of the node.
     pub pods_max: u32,
-    /// Variables that every container gets unless its spec sets them, such as `KUBERNETES_SERVICE_HOST`.
-    pub container_env: Vec<(String, String)>,
 }
 
 impl KubeletConfig {
@@ -63,7 +64,6 @@ impl KubeletConfig {
             image_rules: Vec::new(),
             host_ip: "127.0.0.1".to_owned(),
             pods_max: 4096,
-            container_env: Vec::new(),
         }
     }
 }
@@ -162,7 +162,8 @@ impl Shared {
         if !self.runtime.runs_programs() {
             return HashSet::new();
         }
-        let roots = [self.log_root(), self.config.state_directory.join(SCRATCH)];
+        let state = &self.config.state_directory;
+        let roots = [self.log_root(), state.join(SCRATCH), state.join(CREDENTIALS)];
         let entries = roots.into_iter().filter_map(|root| std::fs::read_dir(root).ok()).flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| is_uid(name)).collect()
     }
@@ -175,19 +176,27 @@ impl Shared {
         self.config.state_directory.join(SCRATCH).join(uid)
     }
 
+    fn credentials(&self, uid: &str) -> PathBuf {
+        self.config.state_directory.join(CREDENTIALS).join(uid)
+    }
+
     /// Removes what a pod that is gone has left, on disk or in memory.
     fn clean_up(&self, uid: &str) {
         if !self.runtime.runs_programs() {
             return self.logs.forget(&self.log_root().join(uid));
         }
-        for directory in [self.log_root().join(uid), self.scratch(uid)] {
-            match std::fs::remove_dir_all(&directory) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    warn!(directory = %directory.display(), %error, "files of a pod stay behind");
-                }
-                _ => {}
-            }
+        for directory in [self.log_root().join(uid), self.scratch(uid), self.credentials(uid)] {
+            remove(&directory);
         }
+    }
+}
+
+fn remove(directory: &Path) {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            warn!(directory = %directory.display(), %error, "files of a pod stay behind");
+        }
+        _ => {}
     }
 }
 

@@ -24,9 +24,6 @@ pub fn unsupported(spec: &PodSpec) -> Vec<String> {
     add(spec.host_users == Some(false), "spec.hostUsers".to_owned());
     add(spec.subdomain.as_ref().is_some_and(|subdomain| !subdomain.is_empty()), "spec.subdomain".to_owned());
     add(spec.set_hostname_as_fqdn == Some(true), "spec.setHostnameAsFQDN".to_owned());
-    // Every pod has the default one; another is asked for by who wants its token, which is not mounted.
-    let account = spec.service_account_name.as_deref().unwrap_or_default();
-    add(!matches!(account, "" | "default"), "spec.serviceAccountName".to_owned());
     add(spec.host_aliases.as_ref().is_some_and(|aliases| !aliases.is_empty()), "spec.hostAliases".to_owned());
     add(spec.dns_config.is_some(), "spec.dnsConfig".to_owned());
     add(spec.runtime_class_name.is_some(), "spec.runtimeClassName".to_owned());
@@ -107,7 +104,7 @@ mod tests {
     #[test]
     fn what_a_local_process_has_anyway_is_not_named() {
         let spec = json!({
-            "hostPID": true, "hostNetwork": true, "hostIPC": true, "hostUsers": true, "serviceAccountName": "default",
+            "hostPID": true, "hostNetwork": true, "hostIPC": true, "hostUsers": true, "serviceAccountName": "robot",
             "initContainers": [{"name": "s", "restartPolicy": "Always"}],
             "containers": [{"name": "a", "securityContext": {}}],
         });
@@ -115,10 +112,9 @@ mod tests {
     }
 
     #[test]
-    fn names_accounts_and_a_containers_own_restart_policy_are_named() {
+    fn names_and_a_containers_own_restart_policy_are_named() {
         let spec = json!({
             "shareProcessNamespace": true, "hostUsers": false, "subdomain": "s", "setHostnameAsFQDN": true,
-            "serviceAccountName": "robot",
             "initContainers": [{"name": "i", "restartPolicy": "Never"}],
             "containers": [{"name": "a", "restartPolicy": "Never"}],
         });
@@ -127,7 +123,6 @@ mod tests {
             "spec.hostUsers",
             "spec.subdomain",
             "spec.setHostnameAsFQDN",
-            "spec.serviceAccountName",
             "spec.initContainers[0].restartPolicy",
             "spec.containers[0].restartPolicy",
         ];

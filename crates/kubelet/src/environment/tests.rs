@@ -11,7 +11,8 @@ fn host() -> Host {
 fn sources() -> Sources {
     let config_map = serde_json::from_value(json!({"data": {"k": "v", "other": "o", "a=b": "no"}})).unwrap();
     let secret = serde_json::from_value(json!({"data": {"password": "aHVudGVyMg=="}})).unwrap();
-    Sources { config_maps: [("cm".to_owned(), config_map)].into(), secrets: [("s".to_owned(), secret)].into() }
+    let around = [("WEB_SERVICE_HOST".to_owned(), "10.0.0.1".to_owned())].into();
+    Sources { config_maps: [("cm".to_owned(), config_map)].into(), secrets: [("s".to_owned(), secret)].into(), around }
 }
 
 fn result(container: Value) -> Result<Vec<String>, String> {
@@ -24,7 +25,11 @@ fn result(container: Value) -> Result<Vec<String>, String> {
     container["name"] = "c".into();
     let container: Container = serde_json::from_value(container).unwrap();
     let variables = environment(&pod, &container, &host(), &sources()).map_err(|error| error.to_string())?;
-    Ok(variables.iter().filter(|(k, _)| *k != "HOSTNAME").map(|(k, v)| format!("{k}={v}")).collect())
+    Ok(variables
+        .iter()
+        .filter(|(k, _)| *k != "HOSTNAME" && *k != "WEB_SERVICE_HOST")
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect())
 }
 
 fn field(path: &str) -> Value {
@@ -99,4 +104,18 @@ fn what_is_missing_is_named_in_upstreams_words() {
     for (container, expected) in cases {
         assert_eq!(result(container).unwrap_err(), expected);
     }
+}
+
+#[test]
+fn what_is_around_a_container_goes_last_and_may_be_referred_to() {
+    let pod = Pod::default();
+    let around = |env: Value| {
+        let container: Container = serde_json::from_value(json!({"name": "c", "env": env})).unwrap();
+        environment(&pod, &container, &host(), &sources()).unwrap()
+    };
+    assert_eq!(around(json!([]))["WEB_SERVICE_HOST"], "10.0.0.1");
+    assert_eq!(around(json!([{"name": "A", "value": "$(WEB_SERVICE_HOST)"}]))["A"], "10.0.0.1");
+    let own =
+        around(json!([{"name": "WEB_SERVICE_HOST", "value": "mine"}, {"name": "A", "value": "$(WEB_SERVICE_HOST)"}]));
+    assert_eq!((own["WEB_SERVICE_HOST"].as_str(), own["A"].as_str()), ("mine", "mine"));
 }

@@ -48,7 +48,10 @@ pub(super) async fn prepare(
 ) -> Result<ContainerSpec, Refusal> {
     let facts = &pod.facts.containers[index];
     let container = spec_of(pod, index).ok_or_else(|| Refusal::Runtime("the pod has no such container".to_owned()))?;
-    let sources = fetch(shared, pod, &environment::references(container)).await?;
+    let mut sources = fetch(shared, pod, &environment::references(container)).await?;
+    if shared.runtime.runs_programs() {
+        sources.around = super::access::variables(shared, pod).await?;
+    }
     let host = super::node::host(&shared.config);
     let given = environment::environment(&pod.pod, container, &host, &sources)
         .map_err(|error| Refusal::Config(error.to_string()))?;
@@ -64,7 +67,7 @@ pub(super) async fn prepare(
         Entry::Words(argv) => argv,
         Entry::Unmapped(message) => return Err(Refusal::Image(message)),
     };
-    let mut env = with_host_variables(shared, given);
+    let mut env = with_host_variables(given);
     let tty = container.tty == Some(true);
     if tty {
         let (name, value) = terminal_variable();
@@ -126,11 +129,10 @@ fn found<K>(result: Result<K, Error>) -> Result<Option<K>, Refusal> {
     }
 }
 
-fn with_host_variables(shared: &Shared, given: BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn with_host_variables(given: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let host = HOST_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
     let mut env: BTreeMap<String, String> = host.collect();
     env.entry("PATH".to_owned()).or_insert_with(|| DEFAULT_PATH.to_owned());
-    env.extend(shared.config.container_env.iter().cloned());
     env.extend(given);
     env
 }

@@ -306,6 +306,10 @@ async fn write(shared: &Shared, entry: &PodEntry, rounds: &mut Rounds) -> bool {
 
 /// Writes the last status, then lets the object go if it is being deleted.
 async fn conclude(shared: Arc<Shared>, entry: Arc<PodEntry>, mut rounds: Rounds, deleting: bool) {
+    // Nothing of the pod runs any more, though it may be kept for long.
+    if shared.runtime.runs_programs() {
+        super::remove(&shared.credentials(entry.uid.as_str()));
+    }
     while !write(&shared, &entry, &mut rounds).await {
         pause(&shared).await;
     }

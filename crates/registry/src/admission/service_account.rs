@@ -1,6 +1,7 @@
 //! ServiceAccount (`plugin/pkg/admission/serviceaccount`): every pod runs as an account that exists.
 //!
-//! Differs: no token is mounted.
+//! Differs: no volume `kube-api-access-…` is added for the token. Nothing mounts volumes into a local process, so it would
+//! show a file that is not there; the kubelet hands the token out by way of `KUBECONFIG` instead.
 
 use api::Status;
 use api::resource::SERVICE_ACCOUNTS;
