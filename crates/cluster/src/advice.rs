@@ -9,12 +9,11 @@ pub(crate) fn advice(object: &Value) -> Vec<String> {
     let spec = &object["spec"];
     match object["kind"].as_str() {
         Some("Pod") => pod_advice(spec, "spec"),
-        Some("Job") => pod_advice(&spec["template"]["spec"], "spec.template.spec"),
+        Some("Job" | "ReplicationController") => pod_advice(&spec["template"]["spec"], "spec.template.spec"),
         Some("CronJob") => {
             let template = "spec.jobTemplate.spec.template.spec";
             pod_advice(&spec["jobTemplate"]["spec"]["template"]["spec"], template)
         }
-        Some("ReplicationController") => vec!["spec: not honoured, no controller here makes its pods".to_owned()],
         _ => Vec::new(),
     }
 }
@@ -52,9 +51,10 @@ mod tests {
     }
 
     #[test]
-    fn a_controller_that_nothing_acts_on_says_so() {
-        let text = "spec: not honoured, no controller here makes its pods";
-        assert_eq!(advice(&json!({"kind": "ReplicationController", "spec": {}})), [text]);
+    fn what_has_an_effect_is_not_advised_on() {
+        assert!(
+            advice(&json!({"kind": "ReplicationController", "spec": {"replicas": 3, "minReadySeconds": 1}})).is_empty()
+        );
         let job = json!({"kind": "Job", "spec": {"activeDeadlineSeconds": 5, "ttlSecondsAfterFinished": 0}});
         assert!(advice(&job).is_empty());
     }

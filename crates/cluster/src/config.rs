@@ -67,6 +67,8 @@ pub struct Config {
     pub stepper: Option<Arc<Stepper>>,
     /// The time zone of CronJobs that name none.
     pub time_zone: TimeZone,
+    /// How many pods that have ended may stay, with 0 all; 12,500, as upstream, unless it is given.
+    pub terminated_pods_max: Option<usize>,
     /// Where UIDs and name suffixes come from.
     pub entropy: SharedEntropy,
     /// Whether components speak HTTP to the API, over streams in this process, as they do with a real cluster.
@@ -85,6 +87,7 @@ impl Config {
             clock: Arc::new(SystemClock),
             stepper: None,
             time_zone: TimeZone::system(),
+            terminated_pods_max: None,
             entropy: Arc::new(SystemEntropy::default()),
             over_http: false,
             interpose: None,
@@ -100,6 +103,7 @@ impl Config {
             clock: stepper.clock(),
             stepper: Some(stepper),
             time_zone: TimeZone::UTC,
+            terminated_pods_max: None,
             entropy: Arc::new(SystemEntropy::default()),
             over_http: false,
             interpose: None,

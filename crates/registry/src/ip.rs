@@ -44,6 +44,9 @@ pub(crate) fn validate(errors: &mut FieldErrors, path: &Path, text: &str, known:
 }
 
 /// `ValidateEndpointIP`: addresses that no endpoint can have.
+///
+/// Differs: upstream refuses loopback addresses, which mean another host to everyone. Here all pods are on this host and
+/// have no other address.
 pub(crate) fn validate_for_endpoints(errors: &mut FieldErrors, path: &Path, text: &str) {
     let Some(address) = parse_sloppy(text) else {
         errors.push(path.invalid(text, "must be a valid IP address"));
@@ -51,9 +54,6 @@ pub(crate) fn validate_for_endpoints(errors: &mut FieldErrors, path: &Path, text
     };
     if address.is_unspecified() {
         errors.push(path.invalid(text, format!("may not be unspecified ({text})")));
-    }
-    if address.is_loopback() {
-        errors.push(path.invalid(text, "may not be in the loopback range (127.0.0.0/8, ::1/128)"));
     }
     let (link_local, link_local_multicast) = match address {
         IpAddr::V4(v4) => (v4.is_link_local(), v4.octets()[..3] == [224, 0, 0]),
@@ -156,7 +156,8 @@ mod tests {
     fn endpoints_are_not_where_nothing_can_be_reached() {
         let check = |text: &str| errors(|errors, path| validate_for_endpoints(errors, path, text));
         assert!(check("10.0.0.1").is_empty());
-        assert!(check("127.0.0.1")[0].ends_with("may not be in the loopback range (127.0.0.0/8, ::1/128)"));
+        assert!(check("127.0.0.1").is_empty() && check("::1").is_empty(), "where the pods of this host are");
+        assert!(check("0.0.0.0")[0].contains("may not be unspecified"));
         assert!(check("224.0.0.5")[0].contains("link-local multicast"));
     }
 }

@@ -92,16 +92,11 @@ impl Controller for PerNamespace {
         match result {
             // The namespace went meanwhile, or somebody else was first: observed soon, if not already.
             Err(error) if error.is_not_found() || error.is_already_exists() || error.is_conflict() => {}
-            Err(error) if is_terminating(&error) => {}
+            Err(error) if crate::namespace_terminates(&error) => {}
             other => other?,
         }
         Ok(Outcome::done())
     }
-}
-
-fn is_terminating(error: &Error) -> bool {
-    let causes = error.status().and_then(|status| status.details.as_ref()).map(|details| details.causes.as_slice());
-    causes.unwrap_or_default().iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 impl PerNamespace {

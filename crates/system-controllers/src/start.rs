@@ -5,7 +5,10 @@ use clock::SharedClock;
 use controller::{Recorder, RecorderTask, RunnerHandle};
 
 use crate::garbage::Resource;
-use crate::{disruption, event_expiry, garbage, namespaces, quotas, root_certificate, scheduler, service_accounts};
+use crate::{
+    disruption, endpoints, event_expiry, garbage, namespaces, pod_gc, quotas, replication, root_certificate, scheduler,
+    service_accounts,
+};
 
 /// What the system controllers need to know of the cluster.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +20,8 @@ pub struct Config {
     pub root_certificate: Option<String>,
     /// Leave scheduling to somebody else.
     pub without_scheduler: bool,
+    /// How many pods that have ended may stay, with 0 all; [`pod_gc::DEFAULT_THRESHOLD`] unless it is given.
+    pub terminated_pods_max: Option<usize>,
 }
 
 /// The running system controllers.
@@ -52,6 +57,15 @@ impl SystemControllers {
             let resources = config.resources.clone();
             running.runners.push(disruption::start(client.clone(), clock.clone(), recorder, resources));
         }
+        if config.resources.iter().any(|resource| resource.gvr == replication::REPLICATION_CONTROLLERS) {
+            let recorder = running.recorder(&client, &clock, replication::COMPONENT);
+            running.runners.push(replication::start(client.clone(), clock.clone(), recorder));
+        }
+        if config.resources.iter().any(|resource| resource.gvr == endpoints::SLICES) {
+            running.runners.push(endpoints::start(client.clone(), clock.clone()));
+        }
+        let threshold = config.terminated_pods_max.unwrap_or(pod_gc::DEFAULT_THRESHOLD);
+        running.runners.push(pod_gc::start(client.clone(), clock.clone(), threshold));
         running.runners.push(quotas::start(client.clone(), clock.clone(), &config.resources));
         let recorder = running.recorder(&client, &clock, garbage::COMPONENT);
         running.runners.push(garbage::start(client, clock, config.resources, recorder));

@@ -1,6 +1,6 @@
 //! The controllers together, over a small API: what a cluster looks like once they have come to rest.
 
-mod door;
+pub(crate) mod door;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -69,7 +69,12 @@ impl World {
 
     async fn start_with(without_scheduler: bool) -> Self {
         let api = Arc::new(SmallApi::default());
-        let config = Config { resources: resources(), root_certificate: Some("PEM".to_owned()), without_scheduler };
+        let config = Config {
+            resources: resources(),
+            root_certificate: Some("PEM".to_owned()),
+            without_scheduler,
+            ..Config::default()
+        };
         let started = SystemControllers::start(Client::in_process(api.clone()), Arc::new(SystemClock), config).await;
         Self { api, controllers: started.expect("the controllers start") }
     }

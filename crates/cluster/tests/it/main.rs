@@ -1,9 +1,12 @@
 //! Whole clusters with real processes, asked over both transports.
 
+mod access;
 mod common;
 mod consistency;
 mod cron_jobs;
 mod jobs;
 mod pods;
 mod quotas;
+mod replication;
+mod services;
 mod transports;

@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 type Key = (String, String, String);
 
 #[derive(Default)]
-pub(super) struct SmallApi {
+pub(crate) struct SmallApi {
     state: Mutex<State>,
     /// Events that were sent to watches and not yet taken.
-    pub(super) underway: Arc<AtomicUsize>,
+    pub(crate) underway: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]

@@ -4,9 +4,6 @@
 use crate::e2e::session::Session;
 use crate::e2e::step::{Step, step};
 
-/// What the server says of a kind without a controller.
-const ADVICE: &str = "Warning: spec: not honoured, no controller here makes its pods";
-
 /// The manifests.
 pub(super) fn files(session: &Session) -> anyhow::Result<()> {
     let pods = "metadata: {labels: {app: web}}\n    spec:\n      containers: [{name: web, image: busybox, command: [sleep, '1000']}]";
@@ -76,13 +73,28 @@ fn refused() -> Vec<Step> {
 
 fn controllers() -> Vec<Step> {
     vec![
-        step("create -f {work}/controller.yaml").out("replicationcontroller/web created").err(ADVICE),
+        step("create -f {work}/controller.yaml").out("replicationcontroller/web created"),
         step("get rc").out("NAME DESIRED CURRENT READY AGE\nweb 0 0 0 *"),
-        step("scale rc web --replicas=3").out("replicationcontroller/web scaled").err(ADVICE),
-        step("get rc web -o jsonpath={.spec.replicas}").out("3"),
+        step("scale rc web --replicas=3").out("replicationcontroller/web scaled"),
+        step("get rc web").out("NAME DESIRED CURRENT READY AGE\nweb 3 3 3 *").within(20),
+        step("describe rc web")
+            .has("Replicas: 3 current / 3 desired")
+            .has("Pods Status: 3 Running / 0 Waiting / 0 Succeeded / 0 Failed")
+            .has("* Normal SuccessfulCreate * replication-controller Created pod: web-*"),
         step("scale rc web --current-replicas=1 --replicas=2").exits(1).err_has("*xpected replicas to be 1, was 3"),
         step("get --raw /api/v1/namespaces/default/replicationcontrollers/web/scale").has("*\"selector\":\"app=web\"*"),
-        step("scale rc web --replicas=0").out("replicationcontroller/web scaled").err(ADVICE),
+        step("scale rc web --replicas=1").out("replicationcontroller/web scaled"),
+        step("get rc web").out("NAME DESIRED CURRENT READY AGE\nweb 1 1 1 *").within(20),
+        step("get events --field-selector reason=SuccessfulDelete,involvedObject.name=web").has("* Deleted pod: web-*"),
+        // Pods that are left behind are adopted by the next controller that selects them.
+        step("delete rc web --cascade=false").since(20).until(19).out("replicationcontroller \"web\" deleted*"),
+        step("get pods -l app=web --no-headers").has("web-* 1/1 Running 0 *"),
+        step("get pods -l app=web -o jsonpath={.items[*].metadata.ownerReferences}").out("").within(20),
+        step("create -f {work}/controller.yaml").out("replicationcontroller/web created"),
+        step("get events --field-selector involvedObject.kind=ReplicationController")
+            .has("* Deleted pod: web-*")
+            .within(20),
+        step("get pods -l app=web").out("").err("No resources found in default namespace.").within(60),
         step("delete rc web").out("replicationcontroller \"web\" deleted*"),
         step("create -f {work}/template.yaml").out("podtemplate/one created"),
         step("get podtemplates").out("NAME CONTAINERS IMAGES POD LABELS\none c busybox app=one"),

@@ -237,9 +237,9 @@ fn endpoints_can_be_reached() {
     assert_eq!(made("Endpoints", &json!({}))["subsets"][0]["ports"][0]["protocol"], "TCP");
     check_create(
         &endpoints,
-        json!({"subsets": [{"addresses": [{"ip": "127.0.0.1"}], "ports": [{"port": 0}]}, {}]}),
+        json!({"subsets": [{"addresses": [{"ip": "169.254.0.1"}, {"ip": "127.0.0.1"}], "ports": [{"port": 0}]}, {}]}),
         &[
-            "subsets[0].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)",
+            "subsets[0].addresses[0].ip: Invalid value: \"169.254.0.1\": may not be in the link-local range (169.254.0.0/16, fe80::/10)",
             "subsets[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
             "subsets[1]: Required value: must specify `addresses` or `notReadyAddresses`",
         ],
