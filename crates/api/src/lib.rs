@@ -15,6 +15,7 @@ pub mod request;
 pub mod resource;
 pub mod selector;
 pub mod session;
+pub mod shared;
 pub mod status;
 pub mod time;
 pub mod user;

@@ -6,6 +6,7 @@
 //! `metadata.managedFields` is kept beside the JSON and joins it on its way out of the process ([`Object::wire`]): the
 //! components of this process never read it, and would pay for it with every object that they decode.
 
+mod draft;
 mod pointer;
 mod wire;
 
@@ -20,7 +21,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
 
+pub use draft::Draft;
+
 use crate::key::{ObjectKey, Revision, Uid};
+use crate::shared::Recent;
 use crate::status::Status;
 
 /// One revision of one object.
@@ -29,6 +33,13 @@ pub struct Object {
     meta: Meta,
     bytes: Bytes,
     managers: Option<Arc<Managers>>,
+}
+
+/// What objects have in common.
+#[derive(Debug, Default)]
+pub struct SharedParts {
+    labels: Recent<BTreeMap<String, String>>,
+    owners: Recent<[OwnerRef]>,
 }
 
 /// Why bytes or a value are no API object.
@@ -69,6 +80,24 @@ impl Object {
     #[must_use]
     pub fn with_managers(self, managers: Option<Arc<Managers>>) -> Self {
         Self { managers: managers.filter(|managers| !managers.is_empty()), ..self }
+    }
+
+    /// The same object, with the parts that it has in common with its previous revision, or with others, held once.
+    #[must_use]
+    pub fn sharing(mut self, previous: Option<&Self>, parts: &mut SharedParts) -> Self {
+        let meta = &mut self.meta;
+        match previous.map(|object| &object.meta.labels).filter(|labels| **labels == meta.labels) {
+            Some(labels) => meta.labels = labels.clone(),
+            None => meta.labels = parts.labels.share(std::mem::take(&mut meta.labels)),
+        }
+        match previous.map(|object| &object.meta.owners).filter(|owners| **owners == meta.owners) {
+            Some(owners) => meta.owners = owners.clone(),
+            None => meta.owners = parts.owners.share(std::mem::take(&mut meta.owners)),
+        }
+        if let Some(previous) = previous.filter(|previous| previous.meta.uid == meta.uid) {
+            meta.uid = previous.meta.uid.clone();
+        }
+        self
     }
 
     /// Who manages which of its fields.
@@ -147,7 +176,7 @@ pub struct Meta {
     pub generation: i64,
     /// `metadata.labels`.
     #[serde(deserialize_with = "null_is_empty")]
-    pub labels: BTreeMap<String, String>,
+    pub labels: Arc<BTreeMap<String, String>>,
     /// `metadata.creationTimestamp`.
     pub creation_timestamp: Option<Timestamp>,
     /// `metadata.deletionTimestamp`: the time at which a graceful delete is due.
@@ -159,7 +188,7 @@ pub struct Meta {
     pub finalizers: Vec<String>,
     /// `metadata.ownerReferences`.
     #[serde(rename = "ownerReferences", deserialize_with = "null_is_empty")]
-    pub owners: Vec<OwnerRef>,
+    pub owners: Arc<[OwnerRef]>,
 }
 
 impl Meta {
@@ -197,7 +226,7 @@ impl Meta {
 }
 
 /// One entry of `metadata.ownerReferences`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OwnerRef {
     /// `apiVersion` of the owner.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use api::logs::LogOptions;
 use api::{Body, Gvr, Object, ObjectKey, Reply, Request, Revision, Status, Verb};
 use clock::{SharedClock, SharedEntropy};
+use fields::RecentManagers;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use registry::{Catalogue, Strategy};
@@ -56,6 +57,7 @@ pub struct ApiServer {
     pub(crate) tokens: Tokens,
     /// Held while a write takes what no other object of its kind may have.
     pub(crate) allocations: Mutex<()>,
+    pub(crate) managers: Mutex<RecentManagers>,
     advice: Advice,
     catalogue: Catalogue,
     namespaces: Option<ResourceIndex>,
@@ -105,6 +107,7 @@ impl ApiServer {
             pages: Pages::default(),
             tokens: Tokens::default(),
             allocations: Mutex::new(()),
+            managers: Mutex::default(),
             advice: config.advice,
             catalogue: config.catalogue,
             namespaces,

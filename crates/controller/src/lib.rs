@@ -4,6 +4,7 @@
 //! Flow: observation -> [`Controller::observe`] (synchronous, updates the controller's own state, wakes keys) ->
 //! [`Queue`] -> [`Controller::reconcile`] (one flight per key) -> API. Nothing here knows a kind.
 
+pub mod budget;
 pub mod correlator;
 pub mod freshness;
 pub mod queue;

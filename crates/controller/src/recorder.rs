@@ -12,10 +12,12 @@ use api::{Meta, PatchType};
 use client::{Client, Error};
 use clock::SharedClock;
 use jiff::SignedDuration;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::budget::{Budget, Rate};
 use crate::correlator::{Correlator, Note, Reference, Severity, Source, Verdict};
 
 /// Most notes that wait for the background task.
@@ -31,6 +33,7 @@ pub struct Recorder {
     notes: mpsc::Sender<Note>,
     dropped: Arc<AtomicU64>,
     clock: SharedClock,
+    budget: Option<Arc<Mutex<Budget>>>,
 }
 
 /// The background half of a recorder.
@@ -52,7 +55,13 @@ impl Recorder {
         let (stop, stopped) = watch::channel(false);
         let correlator = Correlator::new(source);
         let task = tokio::spawn(Poster { client, clock: clock.clone(), correlator, waiting, stopped }.run());
-        (Self { notes, dropped: Arc::default(), clock }, RecorderTask { stop, task })
+        (Self { notes, dropped: Arc::default(), clock, budget: None }, RecorderTask { stop, task })
+    }
+
+    /// The same recorder, which posts no more than this and drops the rest.
+    #[must_use]
+    pub fn limited(self, rate: Rate) -> Self {
+        Self { budget: Some(Arc::new(Mutex::new(Budget::new(rate)))), ..self }
     }
 
     /// Reports about an object. Never waits.
@@ -63,13 +72,14 @@ impl Recorder {
     /// Reports about what a reference names, such as one container of a pod. Never waits.
     pub fn report(&self, about: Reference, severity: Severity, reason: impl Into<String>, message: impl Into<String>) {
         let at = self.clock.now();
+        let granted = self.budget.as_ref().is_none_or(|budget| budget.lock().take(severity, at));
         let note = Note { about, severity, reason: reason.into(), message: message.into(), at };
-        if self.notes.try_send(note).is_err() {
+        if !granted || self.notes.try_send(note).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// How many notes were dropped because too many were waiting, or because the recorder was shut down.
+    /// How many notes were dropped because they were above the limit or too many were waiting, or because the recorder was shut down.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }

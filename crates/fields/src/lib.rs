@@ -9,8 +9,10 @@
 mod element;
 mod managers;
 mod set;
+mod shared;
 mod v1;
 
 pub use element::{Name, Path, PathElement, show};
 pub use managers::{Identity, Manager, Managers, Operation};
 pub use set::{Node, Set};
+pub use shared::RecentManagers;

@@ -132,6 +132,13 @@ impl Manager {
     }
 }
 
+impl FromIterator<Arc<Manager>> for Managers {
+    /// Takes managers that are in order.
+    fn from_iter<T: IntoIterator<Item = Arc<Manager>>>(managers: T) -> Self {
+        Self(managers.into_iter().collect())
+    }
+}
+
 /// All managers of one object, in the order of the wire.
 #[derive(Clone, Debug, Default)]
 pub struct Managers(Vec<Arc<Manager>>);

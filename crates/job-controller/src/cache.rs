@@ -122,9 +122,11 @@ impl Cache {
             self.unowned.watch_namespace(meta.namespace.as_deref().unwrap_or_default(), &meta.uid);
         }
         entry.job = Some(job);
-        for pod in entry.pods.values_mut().filter(|pod| pod.owned) {
-            pod.matches = pod.labels.take().is_none_or(|labels| selector.matches(&labels));
-        }
+        entry.pods.change(|pod| {
+            if pod.owned {
+                pod.matches = pod.labels.take().is_none_or(|labels| selector.matches(&labels));
+            }
+        });
         self.join_unowned(&meta.uid);
         vec![Key::Job(meta.uid.clone())]
     }
@@ -157,7 +159,7 @@ impl Cache {
             .filter(|pod| !pod.owned && pod.tracked)
             .map(|pod| Key::Stray(pod.uid.clone()))
             .collect();
-        entry.pods.retain(|_, pod| pod.owned);
+        entry.pods.retain(|pod| pod.owned);
         self.unowned.forget_job(uid);
         let mut keys = strays;
         keys.push(Key::Job(uid.clone()));
@@ -217,7 +219,7 @@ impl Cache {
             None => {
                 entry.place = (meta.namespace.clone().unwrap_or_default(), owner.name.clone());
                 view.matches = true;
-                view.labels = Some(Box::new(meta.labels.clone()));
+                view.labels = Some(meta.labels.clone());
             }
         }
         let uid = view.uid.clone();
@@ -283,7 +285,7 @@ impl Cache {
         self.unowned.clear_pods();
         let mut counted: HashMap<Uid, Vec<PodView>> = HashMap::new();
         for entry in self.entries.values_mut() {
-            entry.pods.clear();
+            entry.pods = Pods::new();
         }
         for object in objects {
             self.apply_pod(object);

@@ -18,6 +18,7 @@ pub mod indexes;
 mod ownership;
 mod per_index;
 pub mod pod;
+mod pods;
 mod removal;
 mod scale;
 pub mod spec;
@@ -30,7 +31,6 @@ pub mod ttl;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::Uid;
@@ -39,6 +39,7 @@ use jiff::Timestamp;
 
 pub use backoff::Memory;
 pub use pod::{Phase, PodView};
+pub use pods::Pods;
 pub use spec::{JobInput, unsupported};
 
 /// Most pods that one plan creates or deletes (`MaxPodCreateDeletePerSync`).
@@ -47,10 +48,6 @@ pub const MAX_POD_CREATE_DELETE: usize = 500;
 pub const MAX_UNCOUNTED_PODS: usize = 500;
 /// The value of `spec.managedBy` that this controller answers to.
 pub const CONTROLLER_NAME: &str = "kubernetes.io/job-controller";
-
-/// The pods that matter to one Job, by UID: its own that are not terminal or still carry the tracking finalizer, and
-/// the namespace's pods without a controller that match its selector. Ordered, so that equal input gives equal plans.
-pub type Pods = BTreeMap<Uid, PodView>;
 
 /// A pod to create from the Job's template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -180,8 +177,7 @@ pub fn plan(job: &JobInput, pods: &Pods, memory: &Memory, now: Timestamp) -> Pla
         return plan;
     }
     if let Some(finished) = conditions::finished(&job.status) {
-        plan.finalizer_releases =
-            pods.values().filter(|pod| pod.owned && pod.tracked).map(PodView::reference).collect();
+        plan.finalizer_releases = pods.owned().filter(|pod| pod.tracked).map(PodView::reference).collect();
         plan.memory = Memory::default();
         plan.note("finished", "status.conditions", finished.to_owned(), "a finished Job is left as it is");
         return plan;

@@ -4,6 +4,7 @@
 //! as pods on the node; starts in flight are bounded by the runtime.
 
 mod access;
+mod known;
 mod node;
 mod pod_logs;
 mod prepare;
@@ -16,12 +17,12 @@ use std::sync::Arc;
 
 use api::logs::LogOptions;
 use api::resource::PODS;
-use api::{Object, ObjectKey, Status, Uid};
+use api::{Object, Status, Uid};
 use client::{Client, Observation, Selection, observe};
 use clock::SharedClock;
+use controller::budget;
 use controller::correlator::Source;
 use controller::{Recorder, RecorderTask};
-use dashmap::DashMap;
 use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -32,6 +33,8 @@ use crate::image::ImageRule;
 use crate::logs::{LogStream, Logs};
 use crate::plan::NodeFacts;
 use crate::runtime::{ExitReceiver, Exited, Runtime};
+use known::{Known, Pods};
+use pod_logs::Readable;
 pub use sessions::connect;
 use worker::PodEntry;
 
@@ -94,9 +97,7 @@ struct Shared {
     logs: Arc<Logs>,
     recorder: Recorder,
     node: NodeFacts,
-    /// Keyed by UID: a name may be used again while its old processes still end.
-    pods: DashMap<Uid, Arc<PodEntry>>,
-    names: DashMap<ObjectKey, Uid>,
+    pods: Pods,
 }
 
 impl Kubelet {
@@ -105,9 +106,10 @@ impl Kubelet {
         let Containers { runtime, exits, logs } = containers;
         let source = Source { component: "kubelet".to_owned(), host: Some(config.node_name.clone()) };
         let (recorder, recorder_task) = Recorder::start_for(client.clone(), Arc::clone(&clock), source);
+        let recorder = recorder.limited(budget::UPSTREAM);
         let node = NodeFacts { host_ip: config.host_ip.clone(), runtime_name: runtime.name().to_owned() };
-        let (pods, names) = (DashMap::new(), DashMap::new());
-        let shared = Arc::new(Shared { config, client, clock, runtime, logs, recorder, node, pods, names });
+        let pods = Pods::default();
+        let shared = Arc::new(Shared { config, client, clock, runtime, logs, recorder, node, pods });
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(run(Arc::clone(&shared), exits, stopped));
         Self { shared, stop, tasks: Mutex::new(Some((task, recorder_task))) }
@@ -119,9 +121,11 @@ impl Kubelet {
     /// Upstream's `BadRequest` texts when there is no such container, or it has not run; `NotFound` for the pod.
     pub fn logs(&self, namespace: &str, name: &str, options: &LogOptions) -> Result<LogStream, Status> {
         let not_found = || Status::not_found(&PODS, name);
-        let uid = self.shared.names.get(&ObjectKey::namespaced(namespace, name)).ok_or_else(not_found)?.clone();
-        let entry = self.shared.pods.get(&uid).map(|entry| Arc::clone(&entry)).ok_or_else(not_found)?;
-        let (container, run) = pod_logs::choose(&entry.facts, &entry.memory.lock(), options)?;
+        let (uid, known) = self.shared.pods.named(namespace, name).ok_or_else(not_found)?;
+        let (container, run) = match &known {
+            Known::Live(entry) => pod_logs::choose(&Readable::of(&entry.facts, &entry.memory.lock()), options)?,
+            Known::Ended(ended) => pod_logs::choose(&ended.logs, options)?,
+        };
         let path = Logs::path(&self.shared.log_root(), uid.as_str(), &container, run);
         Ok(self.shared.logs.read(&path, pod_logs::read_options(options, self.shared.clock.now())))
     }
@@ -239,7 +243,7 @@ async fn run(shared: Arc<Shared>, mut exits: ExitReceiver, mut stopped: watch::R
 /// Hands an end to the pod's worker. The id names pod, container and run; a pod that is gone needs no telling.
 fn route(shared: &Shared, exited: Exited) {
     let Some(uid) = exited.id.0.split('_').next() else { return };
-    if let Some(entry) = shared.pods.get(&Uid::from(uid)) {
+    if let Some(entry) = shared.pods.live(&Uid::from(uid)) {
         entry.tell(|inbox| inbox.exits.push(exited));
     }
 }
@@ -260,9 +264,8 @@ fn is_uid(name: &str) -> bool {
 
 fn restart(shared: &Arc<Shared>, workers: &mut JoinSet<()>, objects: &[Arc<Object>]) {
     let present: HashSet<&Uid> = objects.iter().map(|object| &object.meta().uid).collect();
-    let known = shared.pods.iter().map(|entry| entry.key().clone());
     // In an order of their own, not the map's, which differs from run to run.
-    let missing: BTreeSet<Uid> = known.filter(|uid| !present.contains(uid)).collect();
+    let missing: BTreeSet<Uid> = shared.pods.uids().into_iter().filter(|uid| !present.contains(uid)).collect();
     for uid in &missing {
         gone(shared, uid);
     }
@@ -273,19 +276,21 @@ fn restart(shared: &Arc<Shared>, workers: &mut JoinSet<()>, objects: &[Arc<Objec
 
 fn apply(shared: &Arc<Shared>, workers: &mut JoinSet<()>, object: &Arc<Object>) {
     let meta = object.meta();
-    if let Some(entry) = shared.pods.get(&meta.uid).map(|entry| Arc::clone(&entry)) {
-        let told = entry.tell(|inbox| inbox.object = Some(Arc::clone(object)));
+    if let Some(known) = shared.pods.get(&meta.uid) {
+        let told = match &known {
+            Known::Live(entry) => entry.tell(|inbox| inbox.object = Some(Arc::clone(object))),
+            Known::Ended(_) => false,
+        };
         if !told && worker::awaits_delete(meta) {
             // Deleted before its last status was written: the grace period is this kubelet's to end.
-            workers.spawn(worker::delete(Arc::clone(shared), entry));
+            workers.spawn(worker::delete(Arc::clone(shared), meta.uid.clone(), known.key().clone()));
         }
         return;
     }
     match PodEntry::new(object, shared.clock.now()) {
         Ok(entry) => {
             let entry = Arc::new(entry);
-            shared.pods.insert(meta.uid.clone(), Arc::clone(&entry));
-            shared.names.insert(meta.key(), meta.uid.clone());
+            shared.pods.insert(&entry);
             workers.spawn(worker::run(Arc::clone(shared), entry));
         }
         Err(error) => warn!(pod = %meta.key(), %error, "pod cannot be read and is passed over"),
@@ -293,15 +298,18 @@ fn apply(shared: &Arc<Shared>, workers: &mut JoinSet<()>, object: &Arc<Object>) 
 }
 
 fn gone(shared: &Shared, uid: &Uid) {
-    let Some(entry) = shared.pods.get(uid).map(|entry| Arc::clone(&entry)) else { return };
-    if !entry.tell(|inbox| inbox.gone = true) {
-        forget(shared, &entry);
+    let told = match shared.pods.get(uid) {
+        None => return,
+        Some(Known::Live(entry)) => entry.tell(|inbox| inbox.gone = true),
+        Some(Known::Ended(_)) => false,
+    };
+    if !told {
+        forget(shared, uid);
     }
 }
 
 /// Drops a pod of which nothing runs any more.
-fn forget(shared: &Shared, entry: &PodEntry) {
-    shared.pods.remove(&entry.uid);
-    shared.names.remove_if(&entry.key, |_, uid| *uid == entry.uid);
-    shared.clean_up(entry.uid.as_str());
+fn forget(shared: &Shared, uid: &Uid) {
+    shared.pods.remove(uid);
+    shared.clean_up(uid.as_str());
 }

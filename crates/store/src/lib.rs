@@ -8,7 +8,7 @@ mod snapshot;
 
 use std::sync::{Arc, OnceLock};
 
-use api::object::ObjectError;
+use api::object::{Draft, ObjectError, SharedParts};
 use api::{Object, ObjectKey, Revision};
 use fields::Managers;
 use parking_lot::Mutex;
@@ -101,21 +101,31 @@ struct State {
     revision: Revision,
     snapshot: Snapshot,
     log: Log,
+    parts: SharedParts,
 }
 
 impl State {
     /// Checks a change and makes its event, `ahead` revisions from now.
     fn draft(
-        &self,
+        &mut self,
         resource: ResourceIndex,
         key: &ObjectKey,
         expected: Expected,
-        change: Change,
+        change: Encoded,
         ahead: u64,
     ) -> Result<Event, CommitError> {
         let previous = self.snapshot.get(resource, key).cloned();
         check(previous.as_ref(), expected)?;
-        encode(resource, Revision(self.revision.0 + ahead), previous, change)
+        let revision = Revision(self.revision.0 + ahead);
+        let kept = || previous.as_ref().and_then(|object| object.managers().cloned());
+        let draft = if change.keeps_managers { change.draft.with_managers(kept()) } else { change.draft };
+        let object = Arc::new(draft.at(revision).sharing(previous.as_deref(), &mut self.parts));
+        let kind = match (change.deletes, &previous) {
+            (true, _) => EventKind::Deleted,
+            (false, None) => EventKind::Created,
+            (false, Some(_)) => EventKind::Updated,
+        };
+        Ok(Event { revision, resource, kind, object, previous })
     }
 
     /// Takes over what a checked event says.
@@ -135,7 +145,12 @@ impl Store {
     /// An empty store at revision 1: zero means "any" in the API, so no state may have it.
     pub fn new(bounds: Bounds) -> Self {
         let revision = Revision(1);
-        let state = State { revision, snapshot: Snapshot::default(), log: Log::new(bounds, revision) };
+        let state = State {
+            revision,
+            snapshot: Snapshot::default(),
+            log: Log::new(bounds, revision),
+            parts: SharedParts::default(),
+        };
         Self { state: Mutex::new(state), listener: OnceLock::new() }
     }
 
@@ -156,6 +171,7 @@ impl Store {
         expected: Expected,
         change: Change,
     ) -> Result<Arc<Object>, CommitError> {
+        let change = Encoded::of(change)?;
         let (object, revision) = {
             let mut state = self.state.lock();
             let event = state.draft(resource, key, expected, change, 1)?;
@@ -172,11 +188,15 @@ impl Store {
     /// The position of the write that cannot be done, and why. Nothing is changed then.
     pub fn commit_together(&self, writes: Vec<Write>) -> Result<Vec<Arc<Object>>, (usize, CommitError)> {
         let mut done = Vec::with_capacity(writes.len());
+        let mut encoded = Vec::with_capacity(writes.len());
+        for (position, Write { resource, key, expected, change }) in writes.into_iter().enumerate() {
+            let change = Encoded::of(change).map_err(|why| (position, why.into()))?;
+            encoded.push((resource, key, expected, change));
+        }
         {
             let mut state = self.state.lock();
-            let mut drafts = Vec::with_capacity(writes.len());
-            for (position, write) in writes.into_iter().enumerate() {
-                let Write { resource, key, expected, change } = write;
+            let mut drafts = Vec::with_capacity(encoded.len());
+            for (position, (resource, key, expected, change)) in encoded.into_iter().enumerate() {
                 let ahead = position as u64 + 1;
                 let event = state.draft(resource, &key, expected, change, ahead).map_err(|why| (position, why))?;
                 drafts.push((key, event));
@@ -269,28 +289,23 @@ fn check(current: Option<&Arc<Object>>, expected: Expected) -> Result<(), Commit
     }
 }
 
-fn encode(
-    resource: ResourceIndex,
-    revision: Revision,
-    previous: Option<Arc<Object>>,
-    change: Change,
-) -> Result<Event, CommitError> {
-    let kept = || previous.as_ref().and_then(|object| object.managers().cloned());
-    let (mut value, managers, deleted) = match change {
-        Change::Put(value) => (value, kept(), false),
-        Change::PutManaged(value, managers) => (value, Some(managers), false),
-        Change::Delete(value) => (value, kept(), true),
-    };
-    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.insert("resourceVersion".to_owned(), Value::String(revision.to_string()));
+/// A change whose object is encoded: all that can be done before the store is locked.
+struct Encoded {
+    draft: Draft,
+    keeps_managers: bool,
+    deletes: bool,
+}
+
+impl Encoded {
+    fn of(change: Change) -> Result<Self, ObjectError> {
+        let (value, managers, deletes) = match change {
+            Change::Put(value) => (value, None, false),
+            Change::PutManaged(value, managers) => (value, Some(managers), false),
+            Change::Delete(value) => (value, None, true),
+        };
+        let keeps_managers = managers.is_none();
+        Ok(Self { draft: Draft::of(&value)?.with_managers(managers), keeps_managers, deletes })
     }
-    let object = Arc::new(Object::from_value(&value)?.with_managers(managers));
-    let kind = match (deleted, &previous) {
-        (true, _) => EventKind::Deleted,
-        (false, None) => EventKind::Created,
-        (false, Some(_)) => EventKind::Updated,
-    };
-    Ok(Event { revision, resource, kind, object, previous })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use api::resource::{NODES, PODS};
 use api::{Body, Object, PatchType, Request, Uid, Verb, conditions};
 use client::{Client, Error, Observation, Selection, observe};
 use clock::SharedClock;
+use controller::budget;
 use controller::{Controller, Outcome, Queue, Recorder, Runner, RunnerHandle, Severity};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -44,6 +45,7 @@ pub fn start(client: Client, clock: SharedClock, recorder: Recorder) -> RunnerHa
     let unbound = Selection { field_selector: Some("spec.nodeName=".to_owned()), ..Selection::default() };
     let pods = observe(client.clone(), clock.clone(), PODS, unbound);
     let nodes = observe(client.clone(), clock.clone(), NODES, Selection::default());
+    let recorder = recorder.limited(budget::UPSTREAM);
     let scheduler = Scheduler { client, clock: clock.clone(), recorder, state: Mutex::default() };
     Runner::new(Arc::new(scheduler), clock).workers(WORKERS).source(pods).source(nodes).start()
 }
@@ -202,5 +204,5 @@ fn node_view(node: &Object) -> NodeView {
         });
     }
     let unschedulable = value.pointer("/spec/unschedulable") == Some(&Value::Bool(true));
-    NodeView { labels: node.meta().labels.clone(), unschedulable, taints }
+    NodeView { labels: (*node.meta().labels).clone(), unschedulable, taints }
 }

@@ -87,12 +87,17 @@ pub(super) fn after(
     with_writer(server, target, request, |writer| {
         let start = given.or_those_of(before.map(|(object, _)| object), request.subresource.is_some(), writer.st);
         match before {
-            None => Arc::new(apply::created(writer, new, &start)),
+            None => share(server, &apply::created(writer, new, &start)),
             Some((_, old)) if old == new => start,
-            Some((_, old)) => Arc::new(apply::updated(writer, old, new, &start)),
+            Some((_, old)) => share(server, &apply::updated(writer, old, new, &start)),
         }
     })
     .unwrap_or_default()
+}
+
+/// Holds what many objects have in common once.
+fn share(server: &ApiServer, managers: &Managers) -> Arc<Managers> {
+    Arc::new(server.managers.lock().share(managers))
 }
 
 /// Runs something as the writer of a request; `None` for a kind without a schema.

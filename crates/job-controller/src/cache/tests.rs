@@ -72,7 +72,8 @@ fn pods_that_come_before_their_job_are_judged_by_its_selector() {
     cache.apply_pod(&pod("in", Some("u1"), generated("u1"), "Running", true));
     cache.apply_pod(&pod("out", Some("u1"), json!({}), "Running", true));
     cache.apply_job(&job("pi", "u1", generated("u1")));
-    let matches = |uid: &str| cache.entry(&Uid::from("u1")).expect("known").pods[&Uid::from(uid)].matches;
+    let matches =
+        |uid: &str| cache.entry(&Uid::from("u1")).expect("known").pods.get(&Uid::from(uid)).expect("known").matches;
     assert!(matches("in") && !matches("out"));
 }
 

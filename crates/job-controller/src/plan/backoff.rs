@@ -47,12 +47,12 @@ impl Memory {
     /// Takes in the pods that finished since the last plan. A success resets the record; of the failures beside it,
     /// only later ones count.
     pub(super) fn record(&mut self, context: &Context<'_>) {
-        let finished = |pod: &&&PodView| {
+        let finished = |pod: &&PodView| {
             let ended = pod.phase == Phase::Succeeded || context.is_failed(pod);
-            pod.tracked && ended && context.is_valid(pod)
+            ended && context.is_valid(pod)
         };
         let new: Vec<&PodView> =
-            context.pods.iter().filter(finished).filter(|pod| !self.recorded.contains(&pod.uid)).copied().collect();
+            context.pods.ended().filter(finished).filter(|pod| !self.recorded.contains(&pod.uid)).collect();
         let last_success = new.iter().filter(|pod| pod.phase == Phase::Succeeded).map(|pod| pod.finished).max();
         if last_success.is_some() {
             self.failures = 0;
@@ -62,7 +62,7 @@ impl Memory {
         self.add(
             new.iter().filter(|pod| pod.phase != Phase::Succeeded).map(|pod| pod.finished).filter(|end| after(*end)),
         );
-        self.recorded = context.pods.iter().filter(finished).map(|pod| pod.uid.clone()).collect();
+        self.recorded = context.pods.ended().filter(finished).map(|pod| pod.uid.clone()).collect();
     }
 
     fn add(&mut self, ends: impl Iterator<Item = Timestamp>) {

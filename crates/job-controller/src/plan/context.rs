@@ -29,7 +29,7 @@ pub(super) struct Counts {
 /// One Job, its pods and the plan's working state.
 pub(super) struct Context<'a> {
     pub(super) job: &'a JobInput,
-    pub(super) pods: Vec<&'a PodView>,
+    pub(super) pods: &'a Pods,
     pub(super) now: Timestamp,
     /// The status that the plan will write.
     pub(super) status: JobStatus,
@@ -58,7 +58,7 @@ impl<'a> Context<'a> {
         let uncounted_failed: HashSet<&str> = failed.collect();
         let mut context = Self {
             job,
-            pods: pods.values().filter(|pod| pod.owned).collect(),
+            pods,
             now,
             status: job.status.clone(),
             counts: Counts::default(),
@@ -79,15 +79,16 @@ impl<'a> Context<'a> {
     }
 
     fn tally(&mut self) {
-        let new = |pod: &&&PodView| pod.tracked && !self.uncounted.contains(pod.uid.as_str()) && self.is_valid(pod);
-        let succeeded = self.pods.iter().filter(new).filter(|pod| pod.phase == Phase::Succeeded).count();
+        let new = |pod: &&PodView| !self.uncounted.contains(pod.uid.as_str()) && self.is_valid(pod);
+        let succeeded = self.pods.ended().filter(new).filter(|pod| pod.phase == Phase::Succeeded).count();
         let failed =
-            self.pods.iter().filter(new).filter(|pod| self.is_failed(pod) && self.counts_as_failed(pod)).count();
+            self.pods.ended().filter(new).filter(|pod| self.is_failed(pod) && self.counts_as_failed(pod)).count();
+        let tally = self.pods.tally();
         let uncounted_succeeded = self.uncounted.len() - self.uncounted_failed.len();
         self.counts = Counts {
-            active: count(self.pods.iter().filter(|pod| pod.is_active()).count()),
-            ready: count(self.pods.iter().filter(|pod| pod.is_ready()).count()),
-            terminating: count(self.pods.iter().filter(|pod| pod.is_terminating()).count()),
+            active: count(tally.active),
+            ready: count(tally.ready),
+            terminating: count(tally.terminating),
             succeeded: self.job.status.succeeded.unwrap_or(0) + count(succeeded + uncounted_succeeded),
             failed: self.job.status.failed.unwrap_or(0) + count(failed + self.uncounted_failed.len()),
         };
@@ -101,10 +102,10 @@ impl<'a> Context<'a> {
         self.previous_succeeded = Indexes::parse(text, self.job.spec.indexes());
         let failed =
             Indexes::parse(self.job.status.failed_indexes.as_deref().unwrap_or_default(), self.job.spec.indexes());
-        let succeeded = |pod: &&&PodView| pod.phase == Phase::Succeeded && pod.tracked && self.is_valid(pod);
+        let succeeded = |pod: &&PodView| pod.phase == Phase::Succeeded && self.is_valid(pod);
         let new = Indexes::collect(
             self.pods
-                .iter()
+                .ended()
                 .filter(succeeded)
                 .filter(|pod| !self.uncounted_failed.contains(pod.uid.as_str()))
                 .filter_map(|pod| pod.index)

@@ -34,6 +34,11 @@ impl Indexes {
         result
     }
 
+    /// Takes disjoint intervals with both ends included, in order and never adjacent.
+    pub(super) fn from_intervals(intervals: impl IntoIterator<Item = (u32, u32)>) -> Self {
+        Self(intervals.into_iter().collect())
+    }
+
     /// Both sets together.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {

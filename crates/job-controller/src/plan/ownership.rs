@@ -11,7 +11,7 @@ pub(super) fn settle(job: &JobInput, pods: &Pods, plan: &mut Plan) -> bool {
     if job.deleting {
         return false;
     }
-    for pod in pods.values() {
+    for pod in pods.misplaced() {
         match (pod.owned, pod.matches) {
             (false, true) if !pod.deleting => plan.adoptions.push(pod.reference()),
             (true, false) => plan.releases.push(pod.reference()),

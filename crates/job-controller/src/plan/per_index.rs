@@ -1,7 +1,7 @@
 //! `spec.backoffLimitPerIndex`: each index of an Indexed Job has retries and a back-off of its own, counted in
 //! annotations that every replacement pod inherits (`pkg/controller/job/indexed_job_utils.go`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -16,7 +16,7 @@ use super::{Create, PodView};
 /// Differs: an index that has succeeded cannot fail as well, nor the reverse; upstream lets both happen when two pods
 /// of one index end differently, and its API server then refuses every further status.
 pub(super) fn newly_failed_indexes(context: &Context<'_>, limit: i32) -> Indexes {
-    let fails = |pod: &&&PodView| {
+    let fails = |pod: &&PodView| {
         let spent = pod.index_failures >= limit;
         context.is_failed(pod)
             && match context.verdict(pod) {
@@ -25,20 +25,19 @@ pub(super) fn newly_failed_indexes(context: &Context<'_>, limit: i32) -> Indexes
                 Verdict::Count | Verdict::FailJob(_) => spent,
             }
     };
-    let failed = context.pods.iter().filter(|pod| pod.tracked && context.is_valid(pod)).filter(fails);
+    let failed = context.pods.ended().filter(|pod| context.is_valid(pod)).filter(fails);
     Indexes::collect(failed.filter_map(|pod| pod.index).filter(|index| !context.succeeded_indexes.contains(*index)))
 }
 
 /// The last failed pod of each index that is neither done nor active: it keeps its finalizer until its replacement,
 /// which inherits its counts, exists.
 pub(super) fn delayed_pods<'a>(context: &Context<'a>) -> BTreeMap<u32, &'a PodView> {
-    let active: BTreeSet<u32> = context.pods.iter().filter(|pod| pod.is_active()).filter_map(|pod| pod.index).collect();
     let done = |index: u32| {
         let failed = context.failed_indexes.as_ref().is_some_and(|failed| failed.contains(index));
-        failed || context.succeeded_indexes.contains(index) || active.contains(&index)
+        failed || context.succeeded_indexes.contains(index) || context.pods.active_places().contains(index)
     };
     let mut last: BTreeMap<u32, &'a PodView> = BTreeMap::new();
-    for pod in context.pods.iter().filter(|pod| pod.tracked && context.is_failed(pod) && context.is_valid(pod)) {
+    for pod in context.pods.ended().filter(|pod| context.is_failed(pod) && context.is_valid(pod)) {
         let Some(index) = pod.index.filter(|index| !done(*index)) else { continue };
         let order = |pod: &PodView| (failures(pod), pod.finished);
         let kept = last.entry(index).or_insert(pod);

@@ -103,7 +103,7 @@ pub struct PodView {
     /// Types and statuses of its conditions; of a pod that still runs, without those that every pod has.
     pub conditions: Vec<(String, String)>,
     /// Its labels, for as long as its Job's selector is not known. A plan never looks at them.
-    pub labels: Option<Box<BTreeMap<String, String>>>,
+    pub labels: Option<Arc<BTreeMap<String, String>>>,
 }
 
 impl PodView {

@@ -8,13 +8,14 @@ use super::context::Context;
 
 /// At least `at_least` active pods; more when an Indexed Job has pods without a valid index, or several of one index.
 pub(super) fn choose<'a>(context: &Context<'a>, at_least: usize) -> Vec<&'a PodView> {
-    let active = || context.pods.iter().copied().filter(|pod| pod.is_active());
-    let (mut chosen, mut left) = if context.job.spec.is_indexed() {
-        superfluous(active(), context.job.spec.indexes())
-    } else if at_least == 0 {
+    let (is_indexed, completions) = (context.job.spec.is_indexed(), context.job.spec.indexes());
+    if at_least == 0 && (!is_indexed || context.pods.active_places().are_proper(completions)) {
         return Vec::new();
+    }
+    let (mut chosen, mut left) = if is_indexed {
+        superfluous(context.pods.active(), completions)
     } else {
-        (Vec::new(), active().collect())
+        (Vec::new(), context.pods.active().collect())
     };
     if chosen.len() < at_least {
         left.sort_by(|a, b| first_to_go(a, b));

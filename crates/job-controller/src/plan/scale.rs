@@ -7,7 +7,7 @@ use super::{Create, Delete, MAX_POD_CREATE_DELETE, Note, Plan, PodView, per_inde
 
 /// Deletes all active pods because the Job is about to end. They keep the finalizer: tracking accounts for them.
 pub(super) fn delete_active(context: &mut Context<'_>, plan: &mut Plan) {
-    let active: Vec<&PodView> = context.pods.iter().copied().filter(|pod| pod.is_active()).collect();
+    let active: Vec<&PodView> = context.pods.active().collect();
     delete(context, plan, &active, false);
 }
 
@@ -17,7 +17,7 @@ pub(super) fn delete_active(context: &mut Context<'_>, plan: &mut Plan) {
 pub(super) fn manage(context: &mut Context<'_>, plan: &mut Plan) {
     let active = context.counts.active;
     if context.job.spec.is_suspended() {
-        let pods: Vec<&PodView> = context.pods.iter().copied().filter(|pod| pod.is_active()).collect();
+        let pods: Vec<&PodView> = context.pods.active().collect();
         plan.note("suspend", "spec.suspend", format!("active {active}"), format!("delete {} pods", pods.len()));
         delete(context, plan, &pods, true);
         return;
@@ -87,10 +87,10 @@ fn back_off(inputs: String, decision: String, until: Timestamp, field: &'static 
 
 /// The lowest pending indexes: those that may have a pod now, and when the first of the others may.
 fn pending_indexes(context: &Context<'_>, missing: usize) -> (Vec<Create>, Option<Timestamp>) {
-    let occupied =
-        |pod: &&&PodView| pod.is_active() || (context.job.spec.only_replaces_failed_pods() && pod.is_terminating());
-    let indexes = context.pods.iter().filter(occupied).filter_map(|pod| pod.index);
-    let mut taken = context.succeeded_indexes.union(&super::indexes::Indexes::collect(indexes));
+    let mut taken = context.succeeded_indexes.union(&context.pods.active_places().indexes());
+    if context.job.spec.only_replaces_failed_pods() {
+        taken = taken.union(&context.pods.terminating_places().indexes());
+    }
     if let Some(failed) = &context.failed_indexes {
         taken = taken.union(failed);
     }

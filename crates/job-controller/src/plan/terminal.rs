@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::context::Context;
 use super::failure_policy::Verdict;
-use super::{Note, Plan, PodView, conditions, success_policy};
+use super::{Note, Plan, conditions, success_policy};
 
 /// The end of a Job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,8 @@ pub(super) fn completed(context: &Context<'_>, plan: &mut Plan) -> Option<Finish
 
 fn failed_by_policy(context: &Context<'_>) -> Option<Finish> {
     context.job.spec.pod_failure_policy.as_ref()?;
-    context.pods.iter().filter(|pod| context.is_failed(pod)).find_map(|pod| match context.verdict(pod) {
+    let ended = context.pods.ended().chain(context.pods.released());
+    ended.filter(|pod| context.is_failed(pod)).find_map(|pod| match context.verdict(pod) {
         // Differs: only pods that are still tracked are looked at, since those that were counted are forgotten here;
         // what they said was said in the plan that counted them.
         Verdict::FailJob(message) => Some(Finish::failure("PodFailurePolicy", message)),
@@ -76,9 +77,8 @@ fn failed_by_policy(context: &Context<'_>) -> Option<Finish> {
 /// or any restart when the limit is 0.
 fn past_backoff_limit(context: &Context<'_>) -> Option<Finish> {
     let limit = context.job.spec.backoff_limit();
-    let running = |pod: &&&PodView| matches!(pod.phase, super::Phase::Pending | super::Phase::Running);
-    let restarts = || context.pods.iter().filter(running).map(|pod| pod.restarts).fold(0, i32::saturating_add);
-    let past = context.counts.failed > limit || (context.job.spec.restarts_on_failure() && restarts() >= limit.max(1));
+    let restarts = context.pods.tally().restarts();
+    let past = context.counts.failed > limit || (context.job.spec.restarts_on_failure() && restarts >= limit.max(1));
     past.then(|| Finish::failure("BackoffLimitExceeded", "Job has reached the specified backoff limit"))
 }
 

@@ -12,11 +12,7 @@ use super::{MAX_UNCOUNTED_PODS, Note, Phase, Plan, PodView};
 pub(super) fn track(context: &mut Context<'_>, finish: Option<&Finish>, plan: &mut Plan) {
     let mut lists = count_untracked(context);
     let mut new_indexes = 0;
-    for position in 0..context.pods.len() {
-        let pod = context.pods[position];
-        if !pod.tracked || !may_release(context, pod, finish) {
-            continue;
-        }
+    for pod in candidates(context, finish).filter(|pod| may_release(context, pod, finish)) {
         plan.finalizer_releases.push(pod.reference());
         match account(context, pod, finish) {
             Account::Succeeded => lists.0.push(pod.uid.to_string()),
@@ -68,6 +64,16 @@ fn account(context: &Context<'_>, pod: &PodView, finish: Option<&Finish>) -> Acc
     if counts { Account::Failed } else { Account::Nothing }
 }
 
+/// The tracked pods that may be released: only those that have ended, for as long as the Job goes on.
+fn candidates<'a>(context: &Context<'a>, finish: Option<&Finish>) -> Box<dyn Iterator<Item = &'a PodView> + 'a> {
+    let pods = context.pods;
+    if context.job.deleting || finish.is_some() {
+        Box::new(pods.owned().filter(|pod| pod.tracked))
+    } else {
+        Box::new(pods.ended())
+    }
+}
+
 /// When the Job is going or ending, or the pod has succeeded, or has failed and no replacement waits for its counts.
 fn may_release(context: &Context<'_>, pod: &PodView, finish: Option<&Finish>) -> bool {
     if context.job.deleting || finish.is_some() || pod.phase == Phase::Succeeded {
@@ -80,12 +86,11 @@ fn may_release(context: &Context<'_>, pod: &PodView, finish: Option<&Finish>) ->
 /// Adds the uncounted pods that are no longer tracked to the counters; the rest stays in the lists.
 fn count_untracked(context: &mut Context<'_>) -> (Vec<String>, Vec<String>) {
     let lists = context.status.uncounted_terminated_pods.take().unwrap_or_default();
-    let tracked: std::collections::HashSet<&str> =
-        context.pods.iter().filter(|pod| pod.tracked).map(|pod| pod.uid.as_str()).collect();
+    let pods = context.pods;
     let split = |list: Option<Vec<String>>| {
         let list = list.unwrap_or_default();
         let before = list.len();
-        let kept: Vec<String> = list.into_iter().filter(|uid| tracked.contains(uid.as_str())).collect();
+        let kept: Vec<String> = list.into_iter().filter(|uid| pods.is_tracked(uid)).collect();
         let counted = count(before - kept.len());
         (kept, counted)
     };

@@ -6,44 +6,82 @@ use api::logs::LogOptions;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::logs::ReadOptions;
-use crate::plan::{Memory, PodFacts, State};
+use crate::plan::{ContainerFacts, ContainerMemory, Memory, PodFacts, State};
 
-/// The container and the run.
-pub(super) fn choose(pod: &PodFacts, memory: &Memory, options: &LogOptions) -> Result<(String, u32), Status> {
-    let index = container(pod, options.container.as_deref().filter(|name| !name.is_empty()))?;
-    let (name, container) = (&pod.containers[index].name, &memory.containers[index]);
-    let bad = |what: String| Status::bad_request(what);
-    let before = container.restarts.checked_sub(1);
-    if options.previous {
-        let found = before.filter(|_| container.last.is_some());
-        let missing = || bad(format!("previous terminated container {name:?} in pod {:?} not found", pod.name));
-        return found.map(|run| (name.clone(), run)).ok_or_else(missing);
-    }
-    let waiting = match &container.state {
-        State::Running { .. } | State::Terminated(_) => return Ok((name.clone(), container.restarts)),
-        // Between two runs, the last one is what there is to read.
-        _ if let (Some(run), true) = (before, container.last.is_some()) => return Ok((name.clone(), run)),
-        State::Blocked { reason: "ErrImagePull", .. } => "image can't be pulled",
-        State::Blocked { reason, .. } => reason,
-        State::Waiting if !pod.containers[index].init && initializing(pod, memory) => "PodInitializing",
-        State::Waiting | State::Starting => "ContainerCreating",
-    };
-    Err(bad(format!("container {name:?} in pod {:?} is waiting to start: {waiting}", pod.name)))
+/// What there is to read of a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Readable {
+    pod: Box<str>,
+    containers: Box<[Runs]>,
 }
 
-fn container(pod: &PodFacts, name: Option<&str>) -> Result<usize, Status> {
-    let mut regular = pod.containers.iter().enumerate().filter(|(_, container)| !container.init);
+/// What there is to read of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Runs {
+    name: Box<str>,
+    init: bool,
+    restarts: u32,
+    /// Whether the run before the current one has left a log.
+    has_last: bool,
+    /// Why the current run has none; nothing when it has.
+    waiting: Option<&'static str>,
+}
+
+impl Readable {
+    /// What there is to read now.
+    pub(super) fn of(pod: &PodFacts, memory: &Memory) -> Self {
+        let runs = |(facts, container): (&ContainerFacts, &ContainerMemory)| Runs {
+            name: facts.name.as_str().into(),
+            init: facts.init,
+            restarts: container.restarts,
+            has_last: container.last.is_some(),
+            waiting: match &container.state {
+                State::Running { .. } | State::Terminated(_) => None,
+                State::Blocked { reason: "ErrImagePull", .. } => Some("image can't be pulled"),
+                State::Blocked { reason, .. } => Some(reason),
+                State::Waiting if !facts.init && initializing(pod, memory) => Some("PodInitializing"),
+                State::Waiting | State::Starting => Some("ContainerCreating"),
+            },
+        };
+        let containers = pod.containers.iter().zip(&memory.containers).map(runs).collect();
+        Self { pod: pod.name.as_str().into(), containers }
+    }
+}
+
+/// The container and the run.
+pub(super) fn choose(logs: &Readable, options: &LogOptions) -> Result<(String, u32), Status> {
+    let container = container(logs, options.container.as_deref().filter(|name| !name.is_empty()))?;
+    let (pod, name) = (&logs.pod, &container.name);
+    let read = |run: u32| (name.to_string(), run);
+    let before = container.restarts.checked_sub(1).filter(|_| container.has_last);
+    if options.previous {
+        let missing = format!("previous terminated container {name:?} in pod {pod:?} not found");
+        return before.map(read).ok_or_else(|| Status::bad_request(missing));
+    }
+    match (container.waiting, before) {
+        (None, _) => Ok(read(container.restarts)),
+        // Between two runs, the last one is what there is to read.
+        (Some(_), Some(run)) => Ok(read(run)),
+        (Some(waiting), None) => {
+            let text = format!("container {name:?} in pod {pod:?} is waiting to start: {waiting}");
+            Err(Status::bad_request(text))
+        }
+    }
+}
+
+fn container<'a>(logs: &'a Readable, name: Option<&str>) -> Result<&'a Runs, Status> {
+    let mut regular = logs.containers.iter().filter(|container| !container.init);
     match name {
-        Some(name) => pod
+        Some(name) => logs
             .containers
             .iter()
-            .position(|container| container.name == name)
-            .ok_or_else(|| Status::bad_request(format!("container {name} is not valid for pod {}", pod.name))),
+            .find(|container| *container.name == *name)
+            .ok_or_else(|| Status::bad_request(format!("container {name} is not valid for pod {}", logs.pod))),
         None => match (regular.next(), regular.next()) {
-            (Some((only, _)), None) => Ok(only),
+            (Some(only), None) => Ok(only),
             _ => {
-                let names: Vec<&str> = pod.containers.iter().map(|container| container.name.as_str()).collect();
-                let (name, names) = (&pod.name, names.join(" "));
+                let names: Vec<&str> = logs.containers.iter().map(|container| &*container.name).collect();
+                let (name, names) = (&logs.pod, names.join(" "));
                 let text = format!("a container name must be specified for pod {name}, choose one of: [{names}]");
                 Err(Status::bad_request(text))
             }

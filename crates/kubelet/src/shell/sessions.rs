@@ -5,14 +5,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use api::ObjectKey;
 use api::session::{Refused, SessionOptions};
 use tokio::net::TcpStream;
 
-use super::worker::PodEntry;
+use super::known::Known;
 use super::{Kubelet, Shared, prepare};
 use crate::image::find_program;
 use crate::plan::State;
@@ -37,10 +35,10 @@ impl Kubelet {
     /// When there is no such pod, or no such container that runs. A command that does not start is a session that has
     /// failed.
     pub async fn exec(&self, namespace: &str, name: &str, options: SessionOptions) -> Result<Session, Refused> {
-        let entry = find(&self.shared, namespace, name)?;
+        let known = find(&self.shared, namespace, name)?;
         let container = options.container.as_deref().unwrap_or_default();
         let not_found = || Refused { code: 500, text: format!("container not found ({container:?})") };
-        let surroundings = surroundings(&entry, container).ok_or_else(not_found)?;
+        let surroundings = surroundings(&known, container).ok_or_else(not_found)?;
         Ok(match start(&self.shared, surroundings, options).await {
             Ok(session) => session,
             Err(text) => Session::failed(format!(
@@ -55,9 +53,9 @@ impl Kubelet {
     /// # Errors
     /// When there is no such pod, or no such container that runs.
     pub fn attach(&self, namespace: &str, name: &str, options: &SessionOptions) -> Result<Session, Refused> {
-        let entry = find(&self.shared, namespace, name)?;
+        let known = find(&self.shared, namespace, name)?;
         let container = options.container.as_deref().unwrap_or_default();
-        let session = surroundings(&entry, container)
+        let session = surroundings(&known, container)
             .and_then(|surroundings| self.shared.runtime.attach(&surroundings.id, options.streams));
         let text = || format!("container {container} not found in pod {name}_{namespace}");
         session.ok_or_else(|| Refused { code: 500, text: text() })
@@ -68,15 +66,15 @@ impl Kubelet {
     /// # Errors
     /// When there is no such pod, or nothing of it runs.
     pub fn port_forward(&self, namespace: &str, name: &str) -> Result<String, Refused> {
-        let entry = find(&self.shared, namespace, name)?;
+        let known = find(&self.shared, namespace, name)?;
         if !self.shared.runtime.runs_programs() {
             // Else the ports of this host would answer for it.
             return Err(Refused { code: 500, text: "scripted pods have no ports".to_owned() });
         }
-        if entry.surroundings.lock().is_empty() {
-            return Err(Refused { code: 500, text: format!("pod not found (\"{name}_{namespace}\")") });
+        match known {
+            Known::Live(entry) if !entry.surroundings.lock().is_empty() => Ok(entry.uid.to_string()),
+            _ => Err(Refused { code: 500, text: format!("pod not found (\"{name}_{namespace}\")") }),
         }
-        Ok(entry.uid.to_string())
     }
 }
 
@@ -106,14 +104,14 @@ pub async fn connect(pod: &str, port: u16) -> Result<TcpStream, String> {
     Err(format!("failed to connect to localhost:{port} inside namespace {pod:?}, IPv4: {text} "))
 }
 
-fn find(shared: &Shared, namespace: &str, name: &str) -> Result<Arc<PodEntry>, Refused> {
-    let uid = shared.names.get(&ObjectKey::namespaced(namespace, name)).map(|uid| uid.clone());
-    let entry = uid.and_then(|uid| shared.pods.get(&uid).map(|entry| Arc::clone(&entry)));
-    entry.ok_or_else(|| Refused { code: 404, text: "pod does not exist".to_owned() })
+fn find(shared: &Shared, namespace: &str, name: &str) -> Result<Known, Refused> {
+    let known = shared.pods.named(namespace, name).map(|(_, known)| known);
+    known.ok_or_else(|| Refused { code: 404, text: "pod does not exist".to_owned() })
 }
 
 /// Those of a container that runs.
-fn surroundings(entry: &PodEntry, container: &str) -> Option<Surroundings> {
+fn surroundings(known: &Known, container: &str) -> Option<Surroundings> {
+    let Known::Live(entry) = known else { return None };
     let index = entry.facts.containers.iter().position(|known| known.name == container)?;
     let runs = matches!(entry.memory.lock().containers[index].state, State::Running { .. });
     if runs { entry.surroundings.lock().get(&index).cloned() } else { None }

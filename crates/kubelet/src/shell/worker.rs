@@ -126,7 +126,7 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
         perform(&shared, &entry, &plan).await;
         if rounds.gone && plan.finished {
             entry.close();
-            return forget(&shared, &entry);
+            return forget(&shared, &entry.uid);
         }
         if plan.finished {
             return conclude(shared, entry, rounds, plan.delete).await;
@@ -315,10 +315,11 @@ async fn conclude(shared: Arc<Shared>, entry: Arc<PodEntry>, mut rounds: Rounds,
     }
     let inbox = entry.close();
     if inbox.gone {
-        return forget(&shared, &entry);
+        return forget(&shared, &entry.uid);
     }
+    shared.pods.end(&entry);
     if deleting || inbox.object.is_some_and(|object| awaits_delete(object.meta())) {
-        delete(shared, entry).await;
+        delete(shared, entry.uid.clone(), entry.key.clone()).await;
     }
 }
 
@@ -328,21 +329,21 @@ async fn pause(shared: &Shared) {
 }
 
 /// Ends the grace period of a deletion: the pod's processes are gone and its status says how they ended.
-pub(super) async fn delete(shared: Arc<Shared>, entry: Arc<PodEntry>) {
+pub(super) async fn delete(shared: Arc<Shared>, uid: Uid, key: ObjectKey) {
     let options = DeleteOptions {
         grace_period_seconds: Some(0),
-        preconditions: Some(Preconditions { uid: Some(entry.uid.to_string()), resource_version: None }),
+        preconditions: Some(Preconditions { uid: Some(uid.to_string()), resource_version: None }),
         ..DeleteOptions::default()
     };
     loop {
-        match shared.client.delete(&PODS, Some(entry.namespace()), &entry.key.name, &options).await {
+        match shared.client.delete(&PODS, Some(key.namespace_or_empty()), &key.name, &options).await {
             Ok(_) => return,
             Err(error) if error.is_not_found() || error.is_conflict() => return,
             Err(error @ (Error::Transport(_) | Error::Status(_))) => {
-                debug!(pod = %entry.key, %error, "pod not deleted yet");
+                debug!(pod = %key, %error, "pod not deleted yet");
                 pause(&shared).await;
             }
-            Err(error) => return debug!(pod = %entry.key, %error, "the answer to a delete cannot be read"),
+            Err(error) => return debug!(pod = %key, %error, "the answer to a delete cannot be read"),
         }
     }
 }

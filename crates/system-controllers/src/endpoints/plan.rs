@@ -110,7 +110,7 @@ impl ServiceView {
             name: meta.name.clone(),
             namespace: meta.namespace.clone().unwrap_or_default(),
             uid: meta.uid.to_string(),
-            labels: meta.labels.clone(),
+            labels: (*meta.labels).clone(),
             headless: spec.cluster_ip.as_deref() == Some("None"),
             publishes_all: spec.publish_not_ready_addresses == Some(true),
             families: spec.ip_families.filter(|list| !list.is_empty()).unwrap_or_else(|| vec!["IPv4".to_owned()]),

@@ -320,11 +320,11 @@ impl Graph {
         let same = |(owner, reference): (&Owner, &OwnerRef)| {
             owner.uid == reference.uid && owner.blocking == reference.block_owner_deletion && owner.claim.is(reference)
         };
-        if known.len() == meta.owners.len() && known.iter().zip(&meta.owners).all(same) {
+        if known.len() == meta.owners.len() && known.iter().zip(meta.owners.iter()).all(same) {
             return;
         }
         let mut owners: Vec<Owner> = Vec::with_capacity(meta.owners.len());
-        for reference in &meta.owners {
+        for reference in meta.owners.iter() {
             // One UID twice is one owner: upstream's graph is keyed the same way.
             match owners.iter_mut().find(|owner| owner.uid == reference.uid) {
                 Some(owner) => owner.blocking |= reference.block_owner_deletion,

@@ -73,7 +73,7 @@ impl PodView {
             uid: meta.uid.clone(),
             name: meta.name.clone(),
             owned: false,
-            labels: meta.labels.clone(),
+            labels: (*meta.labels).clone(),
             assigned: raw.spec.node_name.is_some_and(|node| !node.is_empty()),
             phase: match raw.status.phase.as_str() {
                 "Running" => Phase::Running,

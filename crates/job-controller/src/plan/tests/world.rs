@@ -1,7 +1,7 @@
 //! A model of what lies around the plan: a store with one Job and its pods, a cache that may lag behind everybody's
 //! writes but the controller's own, and a kubelet that lets pods run, end and go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::Uid;
 use api::k8s::api::batch::v1::JobStatus;
@@ -38,7 +38,7 @@ pub(super) fn effects(plan: &Plan) -> Vec<Effect> {
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) job: JobInput,
-    pub(super) pods: Pods,
+    pub(super) pods: BTreeMap<Uid, PodView>,
     /// What the controller sees.
     pub(super) seen_job: JobInput,
     pub(super) seen_pods: Pods,
@@ -64,7 +64,7 @@ impl World {
         Self {
             seen_job: job.clone(),
             job,
-            pods: Pods::new(),
+            pods: BTreeMap::new(),
             seen_pods: Pods::new(),
             memory: Memory::default(),
             now: Timestamp::from_second(START).expect("in range"),
@@ -78,7 +78,7 @@ impl World {
     /// Lets the cache catch up with everything.
     pub(super) fn observe(&mut self) {
         self.seen_job = self.job.clone();
-        self.seen_pods = self.pods.clone();
+        self.seen_pods = self.pods.clone().into_iter().collect();
     }
 
     pub(super) fn plan(&self) -> Plan {

@@ -33,7 +33,13 @@ fn owner(kind: &str, name: &str, uid: &str, blocking: bool) -> OwnerRef {
 }
 
 fn meta(namespace: &str, name: &str, uid: &str, owners: Vec<OwnerRef>) -> Meta {
-    Meta { namespace: Some(namespace.to_owned()), name: name.to_owned(), uid: uid.into(), owners, ..Meta::default() }
+    Meta {
+        namespace: Some(namespace.to_owned()),
+        name: name.to_owned(),
+        uid: uid.into(),
+        owners: owners.into(),
+        ..Meta::default()
+    }
 }
 
 fn deleted(mut meta: Meta, finalizer: &str) -> Meta {
@@ -298,5 +304,5 @@ fn references_in_json_are_read_as_the_graph_expects() {
         { "apiVersion": "batch/v1", "kind": "Job", "name": "job", "uid": "j", "blockOwnerDeletion": true }
     ] } }))
     .expect("an object");
-    assert_eq!(object.meta().owners, [owner("Job", "job", "j", true)]);
+    assert_eq!(*object.meta().owners, [owner("Job", "job", "j", true)]);
 }
