@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clock::SystemClock;
 use kubelet::logs::Logs;
 use kubelet::runtime::process::{ProcessConfig, ProcessRuntime};
+use kubelet::runtime::sandbox::{Mount, Sandbox};
 use kubelet::runtime::{ContainerId, ContainerSpec, Runtime, Stdin};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -25,7 +26,15 @@ fn main() -> ExitCode {
     report("plain loop, one thread", count, plain_loop(count), cpu() - before);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let before = cpu();
-    report("supervisor", count, runtime.block_on(supervised(count)), cpu() - before);
+    report("supervisor", count, runtime.block_on(supervised(count, None)), cpu() - before);
+    let before = cpu();
+    report("sandboxes", count, runtime.block_on(supervised(count, Some(Sandbox::default()))), cpu() - before);
+    let volume = tempfile::tempdir().expect("a directory");
+    let source = volume.path().to_owned();
+    let mount = Mount { target: "/data-of-a-bench".into(), source, sub_path: "".into(), read_only: false };
+    let sandbox = Sandbox { hostname: "bench".to_owned(), mounts: vec![mount], ..Sandbox::default() };
+    let before = cpu();
+    report("sandboxes with a volume", count, runtime.block_on(supervised(count, Some(sandbox))), cpu() - before);
     ExitCode::SUCCESS
 }
 
@@ -57,7 +66,7 @@ fn plain_loop(count: u32) -> Duration {
     begin.elapsed()
 }
 
-async fn supervised(count: u32) -> Duration {
+async fn supervised(count: u32, sandbox: Option<Sandbox>) -> Duration {
     let directory = tempfile::tempdir().expect("a directory");
     let config = ProcessConfig {
         supervisor_program: std::env::current_exe().expect("own path"),
@@ -70,6 +79,7 @@ async fn supervised(count: u32) -> Duration {
     let slots = Arc::new(tokio::sync::Semaphore::new(PARALLEL));
     let starter = {
         let (runtime, slots, root) = (Arc::clone(&runtime), Arc::clone(&slots), directory.path().to_owned());
+        let sandbox = sandbox.clone();
         tokio::spawn(async move {
             for number in 0..count {
                 slots.acquire().await.expect("open").forget();
@@ -83,6 +93,7 @@ async fn supervised(count: u32) -> Duration {
                     log_path: Logs::path(&root, "bench", "true", number),
                     stdin: Stdin::None,
                     tty: false,
+                    sandbox: sandbox.clone(),
                 };
                 let runtime = Arc::clone(&runtime);
                 tokio::spawn(async move { runtime.start(spec).await.expect("started") });

@@ -5,6 +5,7 @@
 //! `tests/process_runtime/contract.rs`.
 
 pub mod process;
+pub mod sandbox;
 pub mod scripted;
 pub mod session;
 pub(crate) mod wire;
@@ -20,6 +21,7 @@ use api::session::Streams;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+pub use sandbox::Sandbox;
 pub use session::Session;
 
 /// Names one run of one container; never used twice.
@@ -67,6 +69,9 @@ pub struct ContainerSpec {
     pub stdin: Stdin,
     /// Whether it has a terminal for all three streams.
     pub tty: bool,
+    /// What it sees of the machine; everything if `None`. Its program may then be a bare name, which is looked for along
+    /// PATH from within.
+    pub sandbox: Option<Sandbox>,
 }
 
 /// A container's standard input.
@@ -143,6 +148,9 @@ pub enum StartError {
     /// The program or its working directory cannot be used; text in upstream's words. The container counts as ended.
     #[error("{0}")]
     Exec(String),
+    /// The sandbox could not be made: at which step, and what the system said. The container counts as ended.
+    #[error("make the sandbox: {0:?}: {1}")]
+    Sandbox(sandbox::Stage, String),
     /// The runtime itself failed; the same start may work later.
     #[error("runtime: {0}")]
     Runtime(String),

@@ -12,6 +12,7 @@ mod children;
 mod containers;
 mod inherited;
 mod link;
+mod sandbox;
 mod signals;
 mod spawn;
 
@@ -23,9 +24,11 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::setsid;
 
+use crate::runtime::sandbox::Stage;
 use crate::runtime::wire::{Command, Report, StartCommand};
 use containers::Containers;
 use link::Link;
+use sandbox::{Failure, Spawned};
 use signals::ChildSignal;
 
 /// How often left-overs of an ended container are looked at again, beyond the signals that announce their death.
@@ -100,11 +103,12 @@ fn handle(command: Command, link: &mut Link, containers: &mut Containers) {
         Command::Start(start) => {
             let (token, within) = (start.token, start.within);
             let report = match begin(start, link, containers) {
-                Ok(pid) => {
-                    containers.add(token, pid, within);
-                    Report::Started { token, pid: pid.as_raw().cast_unsigned() }
+                Ok(spawned) => {
+                    let pid = spawned.pid.as_raw().cast_unsigned();
+                    containers.add(token, spawned, within);
+                    Report::Started { token, pid }
                 }
-                Err(errno) => Report::StartFailed { token, errno: errno as i32 },
+                Err(Failure { stage, errno }) => Report::StartFailed { token, stage, errno: errno as i32 },
             };
             link.report(report);
         }
@@ -112,10 +116,22 @@ fn handle(command: Command, link: &mut Link, containers: &mut Containers) {
 }
 
 /// Spawns what a command says, unless the container that it would run in has ended.
-fn begin(start: StartCommand, link: &mut Link, containers: &Containers) -> Result<nix::unistd::Pid, Errno> {
-    let descriptors = link.take_descriptors(start.stdio.descriptors()).ok_or(Errno::EBADF)?;
-    match start.within {
-        Some(container) if !containers.is_running(container) => Err(Errno::ESRCH),
-        _ => spawn::spawn(start, descriptors),
+fn begin(start: StartCommand, link: &mut Link, containers: &Containers) -> Result<Spawned, Failure> {
+    let failed = |errno| Failure { stage: Stage::Exec, errno };
+    let streams = link.take_descriptors(start.stdio.descriptors()).ok_or(failed(Errno::EBADF))?;
+    // What outlives a process that ran beside the main one is the container's.
+    children::tag_next_spawn(start.within.unwrap_or(start.token));
+    let Some(container) = start.within else {
+        return match &start.sandbox {
+            Some(sandbox) => sandbox::spawn(&start, sandbox, &streams),
+            None => spawn::spawn(start, streams).map(Spawned::plain).map_err(failed),
+        };
+    };
+    if !containers.is_running(container) {
+        return Err(failed(Errno::ESRCH));
+    }
+    match containers.sandbox_of(container) {
+        Some(init) => sandbox::spawn_within(&start, init.ok_or(failed(Errno::ENOSYS))?, &streams),
+        None => spawn::spawn(start, streams).map(Spawned::plain).map_err(failed),
     }
 }

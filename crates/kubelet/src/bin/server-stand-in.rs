@@ -28,6 +28,7 @@ async fn main() -> ExitCode {
             log_path: Logs::path(directory.as_ref(), "stand-in", "c", number),
             stdin: Stdin::None,
             tty: false,
+            sandbox: None,
         };
         runtime.start(spec).await.expect("the shell starts");
     }

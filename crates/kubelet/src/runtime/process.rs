@@ -15,6 +15,7 @@ mod taps;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -30,6 +31,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tracing::warn;
 
 use crate::logs::Logs;
+use crate::runtime::sandbox::{Sandbox, Stage};
 use crate::runtime::{
     ContainerId, ContainerSpec, ExecSpec, ExitReceiver, ExitStatus, Exited, Runtime, RuntimeFuture, Session,
     StartError, Started, Stdin, session, wire,
@@ -63,7 +65,7 @@ pub struct ProcessConfig {
 pub enum ProcessError {
     /// No sockets to talk over.
     #[error("make sockets to the supervisor")]
-    Sockets(#[source] std::io::Error),
+    Sockets(#[source] io::Error),
     /// The supervisor did not start.
     #[error("start supervisor {program}")]
     Supervisor {
@@ -71,7 +73,7 @@ pub enum ProcessError {
         program: PathBuf,
         /// What the system said.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -189,7 +191,8 @@ impl Shared {
         let output = Output::new(near.stdout, near.stderr, self.logs.writer(spec.log_path), Arc::clone(&taps));
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
         self.containers.insert(spec.id.clone(), Container { token, taps });
-        let process = Process { program: &spec.program, argv: &spec.argv, env: &spec.env, cwd: &spec.cwd };
+        let (argv, sandbox) = (&spec.argv, spec.sandbox.as_ref());
+        let process = Process { program: &spec.program, argv, env: &spec.env, cwd: &spec.cwd, sandbox };
         let fate = self.queue(token, None, &spec.id, &process, far);
         tokio::spawn(Arc::clone(self).follow(spec.id, output, fate.ended));
         Ok(fate.started)
@@ -205,8 +208,8 @@ impl Shared {
         let mark = (CONTAINER_VARIABLE, &*container.0);
         let env: Vec<(&str, &str)> =
             process.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([mark]).collect();
-        let (program, cwd, argv) = (process.program, process.cwd, process.argv);
-        let start = wire::Start { token, within, stdio: far.stdio, program, cwd, argv, env: &env };
+        let Process { program, cwd, argv, sandbox, .. } = *process;
+        let start = wire::Start { token, within, stdio: far.stdio, program, cwd, argv, env: &env, sandbox };
         {
             // Known before the command leaves, so that no answer finds a stranger; under one lock with the command, so
             // that a start which is given up with a dead supervisor never reaches the next one.
@@ -225,7 +228,8 @@ impl Shared {
         let within = self.containers.get(&spec.container).map(|container| container.token).ok_or_else(not_running)?;
         let (near, far) = open_streams(spec.streams.stdin, spec.streams.tty)?;
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
-        let process = Process { program: &spec.program, argv: &spec.argv, env: &spec.env, cwd: &spec.cwd };
+        let (argv, sandbox) = (&spec.argv, None);
+        let process = Process { program: &spec.program, argv, env: &spec.env, cwd: &spec.cwd, sandbox };
         let fate = self.queue(token, Some(within), &spec.container, &process, far);
         permit.forget();
         fate.started.await.unwrap_or_else(|_| Err(supervisor_is_gone()))?;
@@ -270,14 +274,15 @@ impl Shared {
                     let _ = started.send(Ok(Started { pid, started_at: self.clock.now() }));
                 }
             }
-            wire::Report::StartFailed { token, errno } => {
+            wire::Report::StartFailed { token, stage, errno } => {
                 let Some(live) = self.live.lock().remove(&token) else { return };
                 self.starts.add_permits(1);
                 self.forget(&live);
                 let error = match errno {
                     // Said of a container that ended before the process beside it started.
                     NO_SUCH_PROCESS if !live.is_main => not_running(),
-                    errno => StartError::Exec(exec_error(&live.program, errno)),
+                    errno if stage == Stage::Exec => StartError::Exec(exec_error(&live.program, errno)),
+                    errno => StartError::Sandbox(stage, io::Error::from_raw_os_error(errno).to_string()),
                 };
                 live.started.map(|started| started.send(Err(error)));
             }
@@ -331,6 +336,7 @@ struct Process<'a> {
     argv: &'a [String],
     env: &'a [(String, String)],
     cwd: &'a Path,
+    sandbox: Option<&'a Sandbox>,
 }
 
 /// ESRCH.
@@ -350,10 +356,10 @@ fn supervisor_is_gone() -> StartError {
 
 /// The text that upstream's runtimes give for a program that does not start.
 fn exec_error(program: &str, errno: i32) -> String {
-    let error = std::io::Error::from_raw_os_error(errno);
+    let error = io::Error::from_raw_os_error(errno);
     match error.kind() {
-        std::io::ErrorKind::NotFound => format!("exec: \"{program}\": stat {program}: no such file or directory"),
-        std::io::ErrorKind::PermissionDenied => format!("exec: \"{program}\": permission denied"),
+        io::ErrorKind::NotFound => format!("exec: \"{program}\": stat {program}: no such file or directory"),
+        io::ErrorKind::PermissionDenied => format!("exec: \"{program}\": permission denied"),
         _ => {
             let text = nix::errno::Errno::from_raw(errno).desc().to_lowercase();
             format!("exec {program}: {text}")

@@ -3,9 +3,13 @@
 //! Pure. Both sides are the same binary, so there is no version. The standard streams of a `Start` travel beside its
 //! frame as file descriptors, attached at or before its first byte, so frames and descriptors pair up in order.
 
+mod sandbox;
+
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+
+use super::sandbox::{Sandbox, Stage};
 
 /// The longest frame either side takes: above what the kernel lets a process have as arguments and environment.
 pub(crate) const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -37,6 +41,8 @@ pub(crate) struct StartCommand {
     pub(crate) cwd: PathBuf,
     pub(crate) argv: Vec<OsString>,
     pub(crate) env: Vec<(OsString, OsString)>,
+    /// What it sees of the machine; everything if `None`. A process beside a main one sees what that one sees.
+    pub(crate) sandbox: Option<Box<Sandbox>>,
 }
 
 /// Where a process's standard streams come from.
@@ -70,6 +76,7 @@ pub(crate) struct Start<'a> {
     pub(crate) cwd: &'a Path,
     pub(crate) argv: &'a [String],
     pub(crate) env: &'a [(&'a str, &'a str)],
+    pub(crate) sandbox: Option<&'a Sandbox>,
 }
 
 /// Supervisor to server.
@@ -81,6 +88,7 @@ pub(crate) enum Report {
     },
     StartFailed {
         token: u64,
+        stage: Stage,
         errno: i32,
     },
     /// The main process ended and nothing of the container is left. `signal` is zero when it exited by itself.
@@ -119,6 +127,7 @@ pub(crate) fn encode_start(out: &mut Vec<u8>, start: &Start<'_>) {
             put_bytes(out, name.as_bytes());
             put_bytes(out, value.as_bytes());
         }
+        sandbox::encode(out, start.sandbox);
     });
 }
 
@@ -135,7 +144,7 @@ pub(crate) fn encode_kill(out: &mut Vec<u8>, token: u64, signal: i32) {
 pub(crate) fn encode_report(out: &mut Vec<u8>, report: Report) {
     let (kind, token, first, second) = match report {
         Report::Started { token, pid } => (STARTED, token, pid.cast_signed(), 0),
-        Report::StartFailed { token, errno } => (START_FAILED, token, errno, 0),
+        Report::StartFailed { token, stage, errno } => (START_FAILED, token, errno, stage.code()),
         Report::Exited { token, code, signal } => (EXITED, token, code, signal),
     };
     frame(out, |out| {
@@ -204,7 +213,8 @@ fn decode_command(frame: &[u8]) -> Option<Command> {
             let cwd = PathBuf::from(input.text()?);
             let argv = (0..input.u32()?).map(|_| input.text()).collect::<Option<Vec<_>>>()?;
             let env = (0..input.u32()?).map(|_| Some((input.text()?, input.text()?))).collect::<Option<Vec<_>>>()?;
-            Some(Command::Start(StartCommand { token, within, stdio, program, cwd, argv, env }))
+            let sandbox = sandbox::decode(&mut input)?.map(Box::new);
+            Some(Command::Start(StartCommand { token, within, stdio, program, cwd, argv, env, sandbox }))
         }
         KILL => Some(Command::Kill { token: input.u64()?, signal: input.i32()? }),
         _ => None,
@@ -216,7 +226,7 @@ fn decode_report(frame: &[u8]) -> Option<Report> {
     let (kind, token, first, second) = (input.u8()?, input.u64()?, input.i32()?, input.i32()?);
     match kind {
         STARTED => Some(Report::Started { token, pid: first.cast_unsigned() }),
-        START_FAILED => Some(Report::StartFailed { token, errno: first }),
+        START_FAILED => Some(Report::StartFailed { token, stage: Stage::from_code(second), errno: first }),
         EXITED => Some(Report::Exited { token, code: first, signal: second }),
         _ => None,
     }
@@ -281,6 +291,7 @@ impl Input<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sandbox::Mount;
     use super::*;
 
     #[test]
@@ -289,7 +300,26 @@ mod tests {
         let env = [("A", "1"), ("EMPTY", "")];
         let argv = ["true".to_owned(), "ä".to_owned()];
         let (program, cwd) = (Path::new("/bin/true"), Path::new("/"));
-        let start = Start { token: 7, within: Some(5), stdio: Stdio::Terminal, program, cwd, argv: &argv, env: &env };
+        let mount = Mount { target: "/data".into(), source: "/host".into(), sub_path: "a/b".into(), read_only: true };
+        let sandbox = Sandbox {
+            hostname: "pi-0".to_owned(),
+            user: Some(0),
+            group: None,
+            own_network: true,
+            root: Some("/image".into()),
+            read_only_root: true,
+            mounts: vec![mount],
+        };
+        let start = Start {
+            token: 7,
+            within: Some(5),
+            stdio: Stdio::Terminal,
+            program,
+            cwd,
+            argv: &argv,
+            env: &env,
+            sandbox: Some(&sandbox),
+        };
         encode_start(&mut bytes, &start);
         encode_kill(&mut bytes, 7, 15);
         for split in 0..bytes.len() {
@@ -309,6 +339,7 @@ mod tests {
                 cwd: "/".into(),
                 argv: vec!["true".into(), "ä".into()],
                 env: vec![("A".into(), "1".into()), ("EMPTY".into(), "".into())],
+                sandbox: Some(Box::new(sandbox.clone())),
             };
             assert_eq!(commands, [Command::Start(start), Command::Kill { token: 7, signal: 15 }]);
         }
@@ -318,7 +349,7 @@ mod tests {
     fn reports_come_back_as_sent() {
         let reports = [
             Report::Started { token: 1, pid: u32::MAX },
-            Report::StartFailed { token: 2, errno: 2 },
+            Report::StartFailed { token: 2, stage: Stage::Mount(3), errno: 2 },
             Report::Exited { token: 3, code: 255, signal: 0 },
         ];
         let mut bytes = Vec::new();

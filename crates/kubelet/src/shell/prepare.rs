@@ -34,6 +34,7 @@ impl From<StartError> for Refusal {
             StartError::Exec(message) => Self::Program(message),
             StartError::Image(message) => Self::Image(message),
             StartError::Config(message) => Self::Config(message),
+            error @ StartError::Sandbox(..) => Self::Program(error.to_string()),
             error @ StartError::Runtime(_) => Self::Runtime(error.to_string()),
         }
     }
@@ -78,14 +79,14 @@ pub(super) async fn prepare(
     let name = argv.first().map(String::as_str).unwrap_or_default();
     let program = find_program(name, path, &cwd).map_err(Refusal::Program)?;
     let (env, pod) = (env.into_iter().collect(), pod.pod.clone());
-    Ok(ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin: stdin(container), tty })
+    Ok(ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin: stdin(container), tty, sandbox: None })
 }
 
 /// A run that needs nothing of this host.
 fn acted(pod: &PodEntry, id: ContainerId, log_path: PathBuf) -> ContainerSpec {
     let (program, cwd) = (PathBuf::new(), PathBuf::new());
     let (argv, env, pod) = (Vec::new(), Vec::new(), pod.pod.clone());
-    ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin: Stdin::None, tty: false }
+    ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin: Stdin::None, tty: false, sandbox: None }
 }
 
 fn stdin(container: &Container) -> Stdin {

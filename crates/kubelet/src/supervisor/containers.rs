@@ -4,6 +4,7 @@
 //! what is left until then is killed, as the kernel does when the first process of a PID namespace dies.
 
 use std::collections::{HashMap, HashSet};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -11,6 +12,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::children::{self, ChildList};
+use super::sandbox::{EndPipe, Spawned};
 use crate::runtime::wire::Report;
 
 /// After this long a container is reported as ended though something of it cannot be killed (another user's process).
@@ -25,6 +27,8 @@ pub(super) struct Containers {
     mains: HashMap<Pid, u64>,
     /// Of those that run beside a main process: the token of their container.
     beside: HashMap<u64, u64>,
+    /// Of those that run in sandboxes: how their end is learnt, and how a sandbox is entered.
+    sandboxed: HashMap<u64, (EndPipe, Option<OwnedFd>)>,
     /// Containers whose main process is reaped and of which something may be left.
     ending: Vec<Ending>,
     /// Adopted processes, until they are reaped.
@@ -51,8 +55,10 @@ enum Owner {
 }
 
 impl Containers {
-    pub(super) fn add(&mut self, token: u64, pid: Pid, within: Option<u64>) {
+    pub(super) fn add(&mut self, token: u64, spawned: Spawned, within: Option<u64>) {
+        let Spawned { pid, end, init } = spawned;
         self.running.insert(token, pid);
+        self.sandboxed.extend(end.map(|end| (token, (end, init))));
         self.beside.extend(within.map(|container| (token, container)));
         self.mains.insert(pid, token);
         self.newest = self.newest.max(token);
@@ -65,6 +71,12 @@ impl Containers {
     /// Whether a container's main process is there.
     pub(super) fn is_running(&self, token: u64) -> bool {
         self.running.contains_key(&token)
+    }
+
+    /// The init of the sandbox that a container's processes live in, if they live in one; within that, nothing when
+    /// the kernel gives no descriptor for it.
+    pub(super) fn sandbox_of(&self, token: u64) -> Option<Option<&OwnedFd>> {
+        Some(self.sandboxed.get(&token)?.1.as_ref())
     }
 
     /// Signals the group of a running container, or of a process beside it.
@@ -86,6 +98,8 @@ impl Containers {
                 children::reap(pid);
                 continue;
             };
+            let told = self.sandboxed.remove(&token).and_then(|(end, _)| end.read());
+            let (code, signal) = told.unwrap_or((code, signal));
             if self.beside.remove(&token).is_some() {
                 // What it leaves goes on in the container, as in a PID namespace.
                 children::reap(pid);

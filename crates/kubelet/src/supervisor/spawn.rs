@@ -9,7 +9,6 @@ use std::process::{Command as Process, Stdio};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use super::children;
 use crate::runtime::wire::{self, StartCommand};
 
 /// Spawns one process as leader of its own group.
@@ -17,8 +16,6 @@ use crate::runtime::wire::{self, StartCommand};
 /// Without a terminal, everything used here keeps std on `posix_spawn`; `uid`, or a bare program name would make it
 /// fork, as `pre_exec` does: this process is small, so that costs little.
 pub(super) fn spawn(start: StartCommand, descriptors: Vec<OwnedFd>) -> Result<Pid, Errno> {
-    // What outlives a process that ran beside the main one is the container's.
-    children::tag_next_spawn(start.within.unwrap_or(start.token));
     let mut arguments = start.argv.into_iter();
     let name = arguments.next().unwrap_or_else(|| OsString::from(&start.program));
     let mut process = Process::new(&start.program);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use kubelet::logs::{Logs, ReadOptions};
-use kubelet::runtime::{ContainerId, ContainerSpec, ExitReceiver, ExitStatus, Exited, Runtime, Stdin};
+use kubelet::runtime::{ContainerId, ContainerSpec, ExitReceiver, ExitStatus, Exited, Runtime, Sandbox, Stdin};
 
 /// One runtime with its surroundings.
 pub(crate) struct Bench {
@@ -16,6 +16,8 @@ pub(crate) struct Bench {
     pub(crate) exits: ExitReceiver,
     pub(crate) logs: Arc<Logs>,
     pub(crate) directory: tempfile::TempDir,
+    /// What its containers see of the machine.
+    pub(crate) sandbox: Option<Sandbox>,
 }
 
 /// A container that runs a shell script.
@@ -30,6 +32,7 @@ pub(crate) fn script(bench: &Bench, name: &str, text: &str) -> ContainerSpec {
         log_path: Logs::path(bench.directory.path(), name, "c", 0),
         stdin: Stdin::None,
         tty: false,
+        sandbox: bench.sandbox.clone(),
     }
 }
 
@@ -104,7 +107,8 @@ async fn end_is_reported_once_and_after_the_output(mut bench: Bench, container: 
 async fn many_at_once_end_each_once(mut bench: Bench, container: Make<'_>) {
     let specs: Vec<_> = (0..100).map(|n| container(&bench, &format!("many-{n}"), Does::Exits("", n))).collect();
     let starts = specs.into_iter().map(|spec| bench.runtime.start(spec));
-    assert!(futures::future::join_all(starts).await.iter().all(Result::is_ok));
+    let started: Result<Vec<_>, _> = futures::future::join_all(starts).await.into_iter().collect();
+    started.expect("all start");
     let mut codes = Vec::new();
     for _ in 0..100 {
         codes.push(next_exit(&mut bench).await.status.exit_code());

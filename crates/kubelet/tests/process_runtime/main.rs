@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod contract;
+mod sandbox;
 mod sessions;
 
 use std::io::Write;
@@ -25,7 +26,7 @@ fn bench() -> (Bench, Arc<ProcessRuntime>) {
     let logs = Arc::new(Logs::default());
     let (runtime, exits) = ProcessRuntime::start(&supervisor(), Arc::new(SystemClock), Arc::clone(&logs)).unwrap();
     let runtime = Arc::new(runtime);
-    (Bench { runtime: Arc::clone(&runtime) as Arc<dyn Runtime>, exits, logs, directory }, runtime)
+    (Bench { runtime: Arc::clone(&runtime) as Arc<dyn Runtime>, exits, logs, directory, sandbox: None }, runtime)
 }
 
 /// Processes whose environment carries this text.

@@ -43,7 +43,7 @@ async fn until(session: &mut Session, text: &str) -> String {
 }
 
 /// Both outputs of a session up to its end.
-async fn whole(session: &mut Session) -> (String, String, Outcome) {
+pub(crate) async fn whole(session: &mut Session) -> (String, String, Outcome) {
     let (mut stdout, mut stderr) = (String::new(), String::new());
     loop {
         match next(session).await {

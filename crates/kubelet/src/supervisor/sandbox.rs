@@ -1,0 +1,144 @@
+//! Spawns processes in namespaces of their own: mounts, process ids, host name and, on request, network and user ids.
+//!
+//! A sandboxed container is two processes: *init*, the first of its PID namespace, which builds what the container sees,
+//! starts the container's program, collects orphans and ends with the program; and the program. The supervisor knows
+//! init as the container's main process, and learns how the program ended through a pipe, since the first process of a
+//! namespace cannot die of a signal as its program did. When init goes, however it goes, the kernel kills all that is left.
+//!
+//! This process has one thread, so its forks may do whatever they need before they exec.
+
+mod enter;
+mod identity;
+mod init;
+mod mounts;
+mod program;
+mod shadow;
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::unistd::{Pid, pipe2};
+use rustix::process::{PidfdFlags, pidfd_open};
+
+use crate::runtime::sandbox::{Sandbox, Stage};
+use crate::runtime::wire::StartCommand;
+
+/// Why a process did not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) stage: Stage,
+    pub(super) errno: Errno,
+}
+
+impl Failure {
+    /// Turns an error of this stage into one.
+    fn at<E: IntoErrno>(stage: Stage) -> impl Fn(E) -> Self {
+        move |error| Self { stage, errno: error.into_errno() }
+    }
+}
+
+/// What tells a system error number.
+trait IntoErrno {
+    fn into_errno(self) -> Errno;
+}
+
+impl IntoErrno for Errno {
+    fn into_errno(self) -> Errno {
+        self
+    }
+}
+
+impl IntoErrno for rustix::io::Errno {
+    fn into_errno(self) -> Errno {
+        Errno::from_raw(self.raw_os_error())
+    }
+}
+
+impl IntoErrno for std::io::Error {
+    fn into_errno(self) -> Errno {
+        Errno::from_raw(self.raw_os_error().unwrap_or(Errno::EINVAL as i32))
+    }
+}
+
+/// A process that was started.
+pub(super) struct Spawned {
+    /// The program; in a sandbox its init, or the process that waits outside for one that was started inside.
+    pub(super) pid: Pid,
+    /// Where a sandboxed program's end is told.
+    pub(super) end: Option<EndPipe>,
+    /// What entering the sandbox takes: its init.
+    pub(super) init: Option<OwnedFd>,
+}
+
+impl Spawned {
+    /// A process without a sandbox.
+    pub(super) fn plain(pid: Pid) -> Self {
+        Self { pid, end: None, init: None }
+    }
+}
+
+/// Tells once how the program ended: the wait status' exit code and signal.
+#[derive(Debug)]
+pub(super) struct EndPipe(File);
+
+impl EndPipe {
+    /// The program's exit code and signal, if it ended before its init did.
+    pub(super) fn read(mut self) -> Option<(i32, i32)> {
+        let mut bytes = [0; 8];
+        // Init is dead, so no writer is left: what is not there now never comes.
+        self.0.read_exact(&mut bytes).ok()?;
+        let number = |bytes: &[u8]| Some(i32::from_le_bytes(bytes.try_into().ok()?));
+        Some((number(&bytes[..4])?, number(&bytes[4..])?))
+    }
+}
+
+/// The pipes of one start: failures before the program runs, and its end.
+struct Pipes {
+    failure: (OwnedFd, OwnedFd),
+    end: (OwnedFd, OwnedFd),
+}
+
+impl Pipes {
+    fn open() -> Result<Self, Failure> {
+        let open = || pipe2(OFlag::O_CLOEXEC).map_err(Failure::at(Stage::Exec));
+        Ok(Self { failure: open()?, end: open()? })
+    }
+
+    /// For the supervisor: waits until the program runs, or tells why it does not.
+    fn outcome(self, pid: Pid) -> Result<Spawned, Failure> {
+        let Self { failure: (failure, failure_far), end: (end, end_far) } = self;
+        drop((failure_far, end_far));
+        let mut bytes = Vec::new();
+        let read = File::from(failure).read_to_end(&mut bytes);
+        let number = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(i32::from_le_bytes);
+        let failure = match (read, number(0), number(4)) {
+            (Ok(0), ..) => return Ok(Spawned { pid, end: Some(EndPipe(File::from(end))), init: None }),
+            (_, Some(stage), Some(errno)) => Failure { stage: Stage::from_code(stage), errno: Errno::from_raw(errno) },
+            _ => Failure { stage: Stage::Exec, errno: Errno::EIO },
+        };
+        // It has nothing left to do but end, and nobody else waits for it.
+        let _ = nix::sys::wait::waitpid(pid, None);
+        Err(failure)
+    }
+}
+
+/// Starts a container's program in a sandbox of its own and answers once it runs.
+pub(super) fn spawn(start: &StartCommand, sandbox: &Sandbox, streams: &[OwnedFd]) -> Result<Spawned, Failure> {
+    let pipes = Pipes::open()?;
+    let pid = init::start(start, sandbox, streams, &pipes)?;
+    let mut spawned = pipes.outcome(pid)?;
+    // It is not reaped, so the number is its own; a kernel without such descriptors refuses what needs one later.
+    let process = rustix::process::Pid::from_raw(pid.as_raw());
+    spawned.init = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    Ok(spawned)
+}
+
+/// Starts a program in the sandbox of a container, whose init this descriptor stands for, and answers once it runs.
+pub(super) fn spawn_within(start: &StartCommand, init: impl AsFd, streams: &[OwnedFd]) -> Result<Spawned, Failure> {
+    let pipes = Pipes::open()?;
+    let pid = enter::start(start, init.as_fd(), streams, &pipes)?;
+    pipes.outcome(pid)
+}

@@ -1,0 +1,45 @@
+//! A program beside a container's main one, in the same sandbox.
+//!
+//! Entering a PID namespace binds a process's children only, so a process stays outside that starts the program and
+//! waits for it. It ends with the program, and with the container: the kernel kills the program then.
+#![expect(unsafe_code, reason = "fork has no safe interface")]
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use nix::unistd::{ForkResult, Pid, fork};
+use rustix::thread::{ThreadNameSpaceType as Kind, move_into_thread_name_spaces};
+
+use super::{Failure, Pipes, identity, program};
+use crate::runtime::sandbox::Stage;
+use crate::runtime::wire::StartCommand;
+
+/// Forks the process that waits outside.
+pub(super) fn start(
+    start: &StartCommand,
+    init: BorrowedFd<'_>,
+    streams: &[OwnedFd],
+    pipes: &Pipes,
+) -> Result<Pid, Failure> {
+    // SAFETY: this process has one thread.
+    match unsafe { fork() }.map_err(Failure::at(Stage::Exec))? {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => {
+            // First, while the descriptor is still there.
+            let joined = join(init, start);
+            match (program::settle(streams, start.stdio, pipes), joined) {
+                (Ok(voice), Ok(())) => voice.run(start),
+                (Ok(voice), Err(failure)) | (Err((voice, failure)), _) => voice.fail(failure),
+            }
+        }
+    }
+}
+
+fn join(init: BorrowedFd<'_>, start: &StartCommand) -> Result<(), Failure> {
+    identity::end_with_the_supervisor();
+    let all = Kind::MOUNT | Kind::PROCESS_ID | Kind::HOST_NAME_AND_NIS_DOMAIN_NAME | Kind::NETWORK;
+    // A container whose user ids are the host's shares this namespace, and joining one's own is refused.
+    let joined = move_into_thread_name_spaces(init, all | Kind::USER);
+    joined.or_else(|_| move_into_thread_name_spaces(init, all)).map_err(Failure::at(Stage::Namespaces))?;
+    let directory = std::env::set_current_dir(&start.cwd);
+    directory.map_err(Failure::at(Stage::Directory))
+}

@@ -1,0 +1,197 @@
+//! What a sandboxed container sees of the file system.
+//!
+//! Sources are opened, and sub-paths resolved, before anything is mounted: no later mount and no link in a volume can
+//! lead them elsewhere. Targets are made in directories of the sandbox's own (see [`super::shadow`]) or in the volume
+//! that they lie in, never in the host's directories.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::libc;
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, move_mount,
+    open_tree, unmount,
+};
+use rustix::process::pivot_root;
+
+use super::Failure;
+use super::shadow::{self, attach, detached};
+use crate::runtime::sandbox::{Mount, Sandbox, Stage};
+
+/// A source that is ready to be mounted.
+struct Source {
+    tree: OwnedFd,
+    is_directory: bool,
+}
+
+/// Builds the file system in a mount namespace that is this process's own.
+pub(super) fn build(sandbox: &Sandbox) -> Result<(), Failure> {
+    let root_failed = Failure::at::<io::Error>(Stage::Root);
+    let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+    mount_change("/", private).map_err(Failure::at(Stage::Root))?;
+    let mut sources = Vec::with_capacity(sandbox.mounts.len());
+    for (index, mount) in sandbox.mounts.iter().enumerate() {
+        sources.push(open(mount).map_err(Failure::at(at(index)))?);
+    }
+    let mut own = Own::default();
+    match &sandbox.root {
+        Some(root) => enter_root(root).map_err(&root_failed)?,
+        None if sandbox.mounts.iter().any(|mount| needs_root_entry(&mount.target)) => {
+            shadow::root().map_err(&root_failed)?;
+            own.directories.insert(PathBuf::from("/"));
+        }
+        None => {}
+    }
+    mount_proc();
+    if sandbox.read_only_root {
+        seal(&mut own, sandbox, &sources)?;
+    }
+    for (index, (mount, source)) in sandbox.mounts.iter().zip(&sources).enumerate() {
+        let target = own.make(&mount.target, source.is_directory).map_err(Failure::at(at(index)))?;
+        attach(&source.tree, &target).map_err(Failure::at(at(index)))?;
+        own.mounted(target, mount.read_only);
+    }
+    Ok(())
+}
+
+/// Makes all that is mounted so far read-only, with the targets of what is still to be mounted in it.
+fn seal(own: &mut Own, sandbox: &Sandbox, sources: &[Source]) -> Result<(), Failure> {
+    for (index, (mount, source)) in sandbox.mounts.iter().zip(sources).enumerate() {
+        let lies_in_another = sandbox.mounts[..index].iter().any(|before| mount.target.starts_with(&before.target));
+        if !lies_in_another {
+            own.make(&mount.target, source.is_directory).map_err(Failure::at(at(index)))?;
+        }
+    }
+    shadow::seal().map_err(Failure::at(Stage::Root))
+}
+
+fn at(index: usize) -> Stage {
+    Stage::Mount(u16::try_from(index).unwrap_or(u16::MAX))
+}
+
+/// Opens what is to be mounted, as a tree of its own that nothing else is mounted on.
+fn open(mount: &Mount) -> io::Result<Source> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let mut source = rustix::fs::open(&mount.source, flags, Mode::empty())?;
+    if !mount.sub_path.as_os_str().is_empty() {
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        source = openat2(&source, &mount.sub_path, flags, Mode::empty(), beneath)?;
+    }
+    let is_directory = FileType::from_raw_mode(fstat(&source)?.st_mode) == FileType::Directory;
+    let tree = detached(&source, "", is_directory)?;
+    if mount.read_only {
+        shadow::set_read_only(&tree)?;
+    }
+    Ok(Source { tree, is_directory })
+}
+
+/// Whether a path can only be made in the root directory itself.
+fn needs_root_entry(target: &Path) -> bool {
+    let first = target.components().find(|component| matches!(component, Component::Normal(_)));
+    first.is_some_and(|first| fs::metadata(Path::new("/").join(first)).is_err())
+}
+
+/// Makes a directory of the host the root, with the kernel's file systems in it.
+fn enter_root(root: &Path) -> io::Result<()> {
+    let tree = detached(&rustix::fs::open(root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?, "", true)?;
+    let kernel: Vec<(&str, OwnedFd)> = ["proc", "sys", "dev"]
+        .into_iter()
+        .filter_map(|name| {
+            let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+            Some((name, open_tree(CWD, Path::new("/").join(name), flags).ok()?))
+        })
+        .collect();
+    attach(&tree, root)?;
+    std::env::set_current_dir(root)?;
+    for (name, tree) in kernel {
+        // A root without the directory goes without what belongs there.
+        if Path::new(name).is_dir() {
+            move_mount(&tree, "", CWD, name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+        }
+    }
+    leave_old_root()
+}
+
+/// Makes the current directory, which is a mount, the root.
+pub(super) fn leave_old_root() -> io::Result<()> {
+    // The old root ends up on top of the new one, and goes from there.
+    pivot_root(".", ".")?;
+    unmount(".", UnmountFlags::DETACH)?;
+    std::env::set_current_dir("/")
+}
+
+/// Shows the sandbox's own processes. Where the host's is masked in part the kernel refuses a new one; then the host's
+/// stays.
+fn mount_proc() {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let _ = mount("proc", "/proc", "proc", flags, None);
+}
+
+/// The directories in which a sandbox may make files.
+#[derive(Default)]
+struct Own {
+    /// Its own directories, by canonical path.
+    directories: HashSet<PathBuf>,
+    /// Volumes that it may write.
+    volumes: Vec<PathBuf>,
+}
+
+impl Own {
+    fn mounted(&mut self, target: PathBuf, read_only: bool) {
+        if !read_only {
+            self.volumes.push(target);
+        }
+    }
+
+    /// Makes what is missing of a path, a directory or an empty file, and answers where it is.
+    fn make(&mut self, target: &Path, is_directory: bool) -> io::Result<PathBuf> {
+        let mut here = PathBuf::from("/");
+        let names: Vec<_> = target
+            .components()
+            .filter_map(|component| match component {
+                Component::Normal(name) => Some(name),
+                _ => None,
+            })
+            .collect();
+        for (index, name) in names.iter().enumerate() {
+            let next = here.join(name);
+            let is_last = index + 1 == names.len();
+            match fs::canonicalize(&next) {
+                Ok(found) => {
+                    if is_last && found.is_dir() != is_directory {
+                        return Err(Errno::from_raw(if is_directory { libc::ENOTDIR } else { libc::EISDIR }).into());
+                    }
+                    here = found;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.make_room(&here)?;
+                    if is_last && !is_directory {
+                        fs::File::create(&next)?;
+                    } else {
+                        fs::create_dir(&next)?;
+                    }
+                    here = next;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(here)
+    }
+
+    /// Makes a directory one in which files may be made.
+    fn make_room(&mut self, directory: &Path) -> io::Result<()> {
+        let in_volume = self.volumes.iter().any(|volume| directory.starts_with(volume));
+        let is_own = self.directories.iter().any(|own| own == directory);
+        if in_volume || is_own {
+            return Ok(());
+        }
+        shadow::directory(directory)?;
+        self.directories.insert(directory.to_owned());
+        Ok(())
+    }
+}
