@@ -5,24 +5,26 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The fields of a Job, or of a pod, that are stored and shown but have no effect here.
-pub(crate) fn advice(object: &Value) -> Vec<String> {
+pub(crate) fn advice(object: &Value, sandboxes: bool) -> Vec<String> {
     let spec = &object["spec"];
     match object["kind"].as_str() {
-        Some("Pod") => pod_advice(spec, "spec"),
-        Some("Job" | "ReplicationController") => pod_advice(&spec["template"]["spec"], "spec.template.spec"),
+        Some("Pod") => pod_advice(spec, "spec", sandboxes),
+        Some("Job" | "ReplicationController") => {
+            pod_advice(&spec["template"]["spec"], "spec.template.spec", sandboxes)
+        }
         Some("CronJob") => {
             let template = "spec.jobTemplate.spec.template.spec";
-            pod_advice(&spec["jobTemplate"]["spec"]["template"]["spec"], template)
+            pod_advice(&spec["jobTemplate"]["spec"]["template"]["spec"], template, sandboxes)
         }
         _ => Vec::new(),
     }
 }
 
-fn pod_advice(spec: &Value, prefix: &str) -> Vec<String> {
+fn pod_advice(spec: &Value, prefix: &str, sandboxes: bool) -> Vec<String> {
     let Ok(pod_spec) = PodSpec::deserialize(spec) else { return Vec::new() };
-    let mut fields = kubelet::unsupported(&pod_spec);
+    let mut fields = kubelet::unsupported(&pod_spec, sandboxes);
     // Not the kubelet's to tell: the Job controller sets it on every pod of an Indexed Job.
-    if pod_spec.hostname.is_some_and(|hostname| !hostname.is_empty()) {
+    if !sandboxes && pod_spec.hostname.is_some_and(|hostname| !hostname.is_empty()) {
         fields.push("spec.hostname".to_owned());
     }
     let note = |field: String| {
@@ -44,25 +46,26 @@ mod tests {
         let spec = json!({"containers": [container]});
         let path = "containers[0].resources.limits: not honoured, pods are local processes";
         let pod = json!({"kind": "Pod", "spec": spec});
-        assert_eq!(advice(&pod), [format!("spec.{path}")]);
+        assert_eq!(advice(&pod, false), [format!("spec.{path}")]);
         let job = json!({"kind": "Job", "spec": {"template": {"spec": spec}}});
-        assert_eq!(advice(&job), [format!("spec.template.spec.{path}")]);
-        assert!(advice(&json!({"kind": "ConfigMap", "spec": spec})).is_empty());
+        assert_eq!(advice(&job, false), [format!("spec.template.spec.{path}")]);
+        assert!(advice(&json!({"kind": "ConfigMap", "spec": spec}), false).is_empty());
     }
 
     #[test]
     fn what_has_an_effect_is_not_advised_on() {
         assert!(
-            advice(&json!({"kind": "ReplicationController", "spec": {"replicas": 3, "minReadySeconds": 1}})).is_empty()
+            advice(&json!({"kind": "ReplicationController", "spec": {"replicas": 3, "minReadySeconds": 1}}), false)
+                .is_empty()
         );
         let job = json!({"kind": "Job", "spec": {"activeDeadlineSeconds": 5, "ttlSecondsAfterFinished": 0}});
-        assert!(advice(&job).is_empty());
+        assert!(advice(&job, false).is_empty());
     }
 
     #[test]
     fn a_host_name_is_advised_on_where_a_user_sets_it() {
         let spec = json!({"hostname": "h", "containers": []});
         let text = "spec.hostname: not honoured, pods are local processes";
-        assert_eq!(advice(&json!({"kind": "Pod", "spec": spec})), [text]);
+        assert_eq!(advice(&json!({"kind": "Pod", "spec": spec}), false), [text]);
     }
 }

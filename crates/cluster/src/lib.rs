@@ -13,7 +13,7 @@ mod time;
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use api::{Options, Uid, resource};
 use apiserver::ApiServer;
@@ -77,12 +77,13 @@ impl Cluster {
         if config.stepper.is_some() && !Stepper::fits_current_runtime() {
             return Err(Error::ManyThreads);
         }
+        let node: Arc<OnceLock<Weak<Kubelet>>> = Arc::default();
         let server = ApiServer::new(apiserver::Config {
             catalogue: Catalogue::default(),
             clock: config.clock.clone(),
             entropy: config.entropy.clone(),
             bounds: Bounds::default(),
-            advice: Arc::new(advice::advice),
+            advice: Arc::new(advisor(node.clone())),
         });
         server.create_system_objects();
         let client = Client::in_process(Arc::new(ServerDoor(server.clone())));
@@ -91,6 +92,8 @@ impl Cluster {
         let door = if config.over_http { over_http(&local, &token)? } else { client.clone() };
         let parts = Parts::new(door, &config, system_config(&server, &config));
         let kubelet = Arc::new(pods::start(&config, parts.client(Component::Kubelet))?);
+        // Set once, here.
+        let _ = node.set(Arc::downgrade(&kubelet));
         server.connect(Arc::new(KubeletConnector(kubelet.clone())));
         if let Some(stepper) = &config.stepper
             && matches!(config.pods, Pods::Processes { .. })
@@ -208,6 +211,14 @@ fn over_http(local: &Arc<Local>, token: &str) -> Result<Client, client::Error> {
     let weak = Arc::downgrade(local);
     let open = move || weak.upgrade().map_or_else(|| tokio::io::duplex(1).0, |local| local.connect());
     Client::over_streams(&Local::url(), token, open)
+}
+
+/// Warns of what the node does not honour, as far as it is known when an object comes in.
+fn advisor(node: Arc<OnceLock<Weak<Kubelet>>>) -> impl Fn(&serde_json::Value) -> Vec<String> + Send + Sync {
+    move |object| {
+        let kubelet = node.get().and_then(Weak::upgrade);
+        advice::advice(object, kubelet.is_none_or(|kubelet| !kubelet.lacks_sandboxes()))
+    }
 }
 
 fn asynchronous(listener: TcpListener) -> std::io::Result<tokio::net::TcpListener> {

@@ -9,7 +9,7 @@ mod services;
 
 use std::collections::BTreeMap;
 
-use api::k8s::api::core::v1::{ConfigMap, Container, EnvVar, EnvVarSource, Pod, Secret};
+use api::k8s::api::core::v1::{ConfigMap, Container, DownwardAPIVolumeFile, EnvVar, EnvVarSource, Pod, Secret};
 
 pub use expansion::expand;
 pub use fields::Host;
@@ -121,8 +121,28 @@ pub fn environment(
     Ok(variables)
 }
 
+/// The text of a file of a `downwardAPI` volume.
+///
+/// # Errors
+/// When the pod has no such field, or no such container or resource.
+pub fn downward_file(pod: &Pod, host: &Host, item: &DownwardAPIVolumeFile) -> Result<String, ConfigError> {
+    match (&item.field_ref, &item.resource_field_ref) {
+        (Some(reference), _) => fields::file(pod, host, &reference.field_path),
+        (None, Some(reference)) => {
+            let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+            let name = reference.container_name.as_deref().unwrap_or_default();
+            let mut of_name = containers.filter(|container| name.is_empty() || container.name == name);
+            let none = || ConfigError::Resource(reference.resource.clone());
+            // A sidecar is found by the reference itself; any container of the pod is as good to start from.
+            let first = pod.spec.as_ref().and_then(|spec| spec.containers.first());
+            fields::resource(pod, of_name.next().or(first).ok_or_else(none)?, host, reference)
+        }
+        (None, None) => Ok(String::new()),
+    }
+}
+
 /// `spec.hostname`, or the pod's name, cut to the 63 characters of a host name.
-fn hostname(pod: &Pod) -> String {
+pub(crate) fn hostname(pod: &Pod) -> String {
     let given = pod.spec.as_ref().and_then(|spec| spec.hostname.clone()).filter(|name| !name.is_empty());
     let name = given.or_else(|| pod.metadata.name.clone()).unwrap_or_default();
     name.chars().take(63).collect::<String>().trim_end_matches(['-', '.']).to_owned()

@@ -10,9 +10,11 @@ pub mod image;
 pub mod logs;
 pub mod plan;
 pub mod runtime;
+mod sandbox;
 mod shell;
 pub mod supervisor;
 mod unsupported;
+mod volumes;
 
 pub use shell::{Containers, Kubelet, KubeletConfig, connect};
 pub use unsupported::unsupported;

@@ -67,10 +67,40 @@ impl Logs {
         LogStream::new(place, progress, options)
     }
 
+    /// The end of a log: at most so many lines and bytes of what was printed.
+    pub(crate) fn end(&self, path: &Path, lines_max: usize, bytes_max: usize) -> String {
+        // A record is longer than its content by its time, stream and tag, and holds at least a newline.
+        let span = bytes_max + lines_max * 64;
+        let records = match &self.memory {
+            Some(memory) => memory.find(path).map(|page| page.lock().clone()).unwrap_or_default(),
+            None => last_bytes(path, span as u64).unwrap_or_default(),
+        };
+        let mut content = Vec::new();
+        let whole = records.split(|byte| *byte == b'\n').filter_map(format::decode).collect::<Vec<_>>();
+        for record in &whole[whole.len().saturating_sub(lines_max)..] {
+            content.extend_from_slice(record.content);
+            if record.whole {
+                content.push(b'\n');
+            }
+        }
+        String::from_utf8_lossy(&content[content.len().saturating_sub(bytes_max)..]).into_owned()
+    }
+
     /// Drops the logs below a directory; those on disk are the kubelet's to remove.
     pub(crate) fn forget(&self, directory: &Path) {
         if let Some(memory) = &self.memory {
             memory.forget(directory);
         }
     }
+}
+
+/// The last bytes of a file.
+fn last_bytes(path: &Path, count: u64) -> std::io::Result<Vec<u8>> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(count)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -106,6 +106,8 @@ pub struct ContainerFacts {
     pub init: bool,
     /// Whether it is a sidecar: an init container that restarts always and is not waited for.
     pub sidecar: bool,
+    /// Whether the end of its log stands for what it says last (`terminationMessagePolicy: FallbackToLogsOnError`).
+    pub falls_back_to_logs: bool,
 }
 
 /// `spec.restartPolicy`.
@@ -138,6 +140,7 @@ impl PodFacts {
             image: container.image.clone().unwrap_or_default(),
             init,
             sidecar: init && container.restart_policy.as_deref() == Some("Always"),
+            falls_back_to_logs: container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError"),
         };
         let inits = spec.init_containers.iter().flatten().map(|container| facts(container, true));
         let containers = inits.chain(spec.containers.iter().map(|container| facts(container, false))).collect();

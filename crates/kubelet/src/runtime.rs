@@ -200,6 +200,16 @@ pub trait Runtime: Send + Sync + 'static {
     /// Sends a signal to all processes of the container's group; a container that has ended is passed over.
     fn kill(&self, id: &ContainerId, signal: i32);
 
+    /// Whether containers can have sandboxes: asked for once, and answered by making one.
+    fn has_sandboxes(&self) -> RuntimeFuture<'_, bool> {
+        Box::pin(std::future::ready(false))
+    }
+
+    /// Whether that was tried and did not work.
+    fn lacks_sandboxes(&self) -> bool {
+        true
+    }
+
     /// Containers that were started and have not been reported as ended.
     fn running(&self) -> usize;
 

@@ -5,10 +5,12 @@
 
 mod access;
 mod known;
+mod last_words;
 mod node;
 mod pod_logs;
 mod prepare;
 mod sessions;
+mod volumes;
 mod worker;
 
 use std::collections::{BTreeSet, HashSet};
@@ -130,6 +132,11 @@ impl Kubelet {
         Ok(self.shared.logs.read(&path, pod_logs::read_options(options, self.shared.clock.now())))
     }
 
+    /// Whether this machine was found to give no sandboxes; until that is tried, it is not.
+    pub fn lacks_sandboxes(&self) -> bool {
+        self.shared.runtime.lacks_sandboxes()
+    }
+
     /// Containers that run now.
     pub fn running_containers(&self) -> usize {
         self.shared.runtime.running()
@@ -161,6 +168,11 @@ impl Kubelet {
 }
 
 impl Shared {
+    /// Whether this machine lets the runtime make sandboxes.
+    async fn has_sandboxes(&self) -> bool {
+        self.runtime.has_sandboxes().await
+    }
+
     /// UIDs of pods that have files, from this kubelet or one before.
     fn uids_on_disk(&self) -> HashSet<String> {
         if !self.runtime.runs_programs() {
@@ -189,6 +201,7 @@ impl Shared {
         if !self.runtime.runs_programs() {
             return self.logs.forget(&self.log_root().join(uid));
         }
+        volumes::clean_up(&self.scratch(uid));
         for directory in [self.log_root().join(uid), self.scratch(uid), self.credentials(uid)] {
             remove(&directory);
         }

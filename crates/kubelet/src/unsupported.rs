@@ -1,30 +1,30 @@
-//! Fields of a pod that a plain process cannot honour. Pure.
+//! Fields of a pod that cannot be honoured here: by a plain process, or by one in a sandbox. Pure.
 //!
 //! They are named to people (an Event on the pod, a warning on create) and otherwise passed over; nothing is ignored in
 //! silence. Fields that only guide scheduling or networking of real nodes are not listed: they change no outcome here.
 
 use api::k8s::api::core::v1::{Container, PodSpec};
 
-/// Paths of the fields that are set and have no effect, such as `spec.containers[0].volumeMounts`.
-pub fn unsupported(spec: &PodSpec) -> Vec<String> {
-    let mut paths = Vec::new();
+use crate::sandbox::TERMINATION_PATH;
+use crate::volumes;
+
+/// Paths of the fields that are set and have no effect, such as `spec.containers[0].volumeDevices`, on a machine that
+/// has sandboxes or not.
+pub fn unsupported(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
+    let mut paths = of_volumes(spec, sandboxes);
     let mut add = |set: bool, path: String| {
         if set {
             paths.push(path);
         }
     };
-    let volumes = spec.volumes.iter().flatten().any(|volume| !is_service_account_volume(&volume.name));
-    add(volumes, "spec.volumes".to_owned());
-    add(
-        spec.security_context.as_ref().is_some_and(|context| *context != Default::default()),
-        "spec.securityContext".to_owned(),
-    );
+    add(has_effectless_context(spec, sandboxes), "spec.securityContext".to_owned());
     // The host's own namespaces (`hostNetwork`, `hostPID`, `hostIPC`) are what a local process has anyway.
     add(spec.share_process_namespace == Some(true), "spec.shareProcessNamespace".to_owned());
     add(spec.host_users == Some(false), "spec.hostUsers".to_owned());
     add(spec.subdomain.as_ref().is_some_and(|subdomain| !subdomain.is_empty()), "spec.subdomain".to_owned());
     add(spec.set_hostname_as_fqdn == Some(true), "spec.setHostnameAsFQDN".to_owned());
-    add(spec.host_aliases.as_ref().is_some_and(|aliases| !aliases.is_empty()), "spec.hostAliases".to_owned());
+    let aliases = spec.host_aliases.as_ref().is_some_and(|aliases| !aliases.is_empty());
+    add(!sandboxes && aliases, "spec.hostAliases".to_owned());
     add(spec.dns_config.is_some(), "spec.dnsConfig".to_owned());
     add(spec.runtime_class_name.is_some(), "spec.runtimeClassName".to_owned());
     add(spec.readiness_gates.as_ref().is_some_and(|gates| !gates.is_empty()), "spec.readinessGates".to_owned());
@@ -39,7 +39,9 @@ pub fn unsupported(spec: &PodSpec) -> Vec<String> {
         for (index, container) in containers.iter().enumerate() {
             let path = format!("spec.{list}[{index}]");
             paths.extend(
-                of_container(container, list == "initContainers").into_iter().map(|field| format!("{path}.{field}")),
+                of_container(container, list == "initContainers", sandboxes)
+                    .into_iter()
+                    .map(|field| format!("{path}.{field}")),
             );
         }
     }
@@ -51,14 +53,44 @@ fn is_service_account_volume(name: &str) -> bool {
     name.starts_with("kube-api-access-")
 }
 
-fn of_container(container: &Container, init: bool) -> Vec<&'static str> {
+/// Volumes that are not there, or not of a kind that is known.
+fn of_volumes(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
+    let volumes = || spec.volumes.iter().flatten().filter(|volume| !is_service_account_volume(&volume.name));
+    if !sandboxes {
+        return volumes().take(1).map(|_| "spec.volumes".to_owned()).collect();
+    }
+    let unknown = |(index, volume)| Some(format!("spec.volumes[{index}].{}", volumes::unsupported_kind(volume)?));
+    volumes().enumerate().filter_map(unknown).collect()
+}
+
+/// Whether the pod's security context asks for more than users and groups, which a sandbox has.
+fn has_effectless_context(spec: &PodSpec, sandboxes: bool) -> bool {
+    let Some(context) = &spec.security_context else { return false };
+    let mut rest = context.clone();
+    if sandboxes {
+        (rest.run_as_user, rest.run_as_group) = (None, None);
+    }
+    rest != Default::default()
+}
+
+/// The same of a container's own, whose root can be read-only as well.
+fn has_effectless_container_context(container: &Container, sandboxes: bool) -> bool {
+    let Some(context) = &container.security_context else { return false };
+    let mut rest = context.clone();
+    if sandboxes {
+        (rest.run_as_user, rest.run_as_group, rest.read_only_root_filesystem) = (None, None, None);
+    }
+    rest != Default::default()
+}
+
+fn of_container(container: &Container, init: bool, sandboxes: bool) -> Vec<&'static str> {
     let limits = container.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     let mounts = container.volume_mounts.iter().flatten().any(|mount| !is_service_account_volume(&mount.name));
     let fields = [
-        (mounts, "volumeMounts"),
+        (!sandboxes && mounts, "volumeMounts"),
         (container.volume_devices.as_ref().is_some_and(|devices| !devices.is_empty()), "volumeDevices"),
         (limits.is_some_and(|limits| !limits.is_empty()), "resources.limits"),
-        (container.security_context.as_ref().is_some_and(|context| *context != Default::default()), "securityContext"),
+        (has_effectless_container_context(container, sandboxes), "securityContext"),
         // A sidecar's is honoured; any other container follows the pod's policy.
         (container.restart_policy.as_deref().is_some_and(|policy| !(init && policy == "Always")), "restartPolicy"),
         (container.liveness_probe.is_some(), "livenessProbe"),
@@ -67,10 +99,9 @@ fn of_container(container: &Container, init: bool) -> Vec<&'static str> {
         (container.lifecycle.is_some(), "lifecycle"),
         (container.restart_policy_rules.as_ref().is_some_and(|rules| !rules.is_empty()), "restartPolicyRules"),
         (
-            container.termination_message_path.as_deref().is_some_and(|path| path != "/dev/termination-log"),
+            !sandboxes && container.termination_message_path.as_deref().is_some_and(|path| path != TERMINATION_PATH),
             "terminationMessagePath",
         ),
-        (container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError"), "terminationMessagePolicy"),
     ];
     fields.into_iter().filter(|(set, _)| *set).map(|(_, field)| field).collect()
 }
@@ -98,7 +129,21 @@ mod tests {
             "spec.containers[1].volumeMounts",
             "spec.containers[1].resources.limits",
         ];
-        assert_eq!(unsupported(&spec), expected);
+        assert_eq!(unsupported(&spec, false), expected);
+    }
+
+    #[test]
+    fn a_sandbox_has_volumes_users_and_last_words() {
+        let spec = json!({
+            "volumes": [{"name": "data", "emptyDir": {}}, {"name": "claim", "persistentVolumeClaim": {"claimName": "c"}}],
+            "securityContext": {"runAsUser": 1, "fsGroup": 2},
+            "hostAliases": [{"ip": "127.0.0.1"}],
+            "containers": [{"name": "a", "volumeMounts": [{"name": "data", "mountPath": "/d"}],
+                "terminationMessagePath": "/words", "terminationMessagePolicy": "FallbackToLogsOnError",
+                "securityContext": {"runAsUser": 1, "readOnlyRootFilesystem": true}}],
+        });
+        let expected = ["spec.volumes[1].persistentVolumeClaim", "spec.securityContext"];
+        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), true), expected);
     }
 
     #[test]
@@ -108,7 +153,7 @@ mod tests {
             "initContainers": [{"name": "s", "restartPolicy": "Always"}],
             "containers": [{"name": "a", "securityContext": {}}],
         });
-        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap()), Vec::<String>::new());
+        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), false), Vec::<String>::new());
     }
 
     #[test]
@@ -126,7 +171,7 @@ mod tests {
             "spec.initContainers[0].restartPolicy",
             "spec.containers[0].restartPolicy",
         ];
-        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap()), expected);
+        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), false), expected);
     }
 
     #[test]
@@ -136,6 +181,6 @@ mod tests {
                 "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "resources": {}}],
             "restartPolicy": "Never", "securityContext": {}, "dnsPolicy": "ClusterFirst",
         });
-        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap()), Vec::<String>::new());
+        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), false), Vec::<String>::new());
     }
 }

@@ -69,12 +69,18 @@ pub(crate) async fn create(client: &Client, job: Value) -> Job {
 }
 
 /// Follows an object until it satisfies a condition, and answers with that state.
-pub(crate) async fn until(client: &Client, resource: &Gvr, name: &str, mut holds: impl FnMut(&Value) -> bool) -> Value {
-    let selection = Selection {
-        namespace: Some("default".to_owned()),
-        field_selector: Some(format!("metadata.name={name}")),
-        ..Selection::default()
-    };
+pub(crate) async fn until(client: &Client, resource: &Gvr, name: &str, holds: impl FnMut(&Value) -> bool) -> Value {
+    until_any(client, resource, Some(format!("metadata.name={name}")), holds).await
+}
+
+/// Follows a collection until one of its objects satisfies a condition, and answers with that one.
+pub(crate) async fn until_any(
+    client: &Client,
+    resource: &Gvr,
+    field_selector: Option<String>,
+    mut holds: impl FnMut(&Value) -> bool,
+) -> Value {
+    let selection = Selection { namespace: Some("default".to_owned()), field_selector, ..Selection::default() };
     let clock: SharedClock = Arc::new(SystemClock);
     let mut observations = observe(client.clone(), clock, resource.clone(), selection);
     while let Some(observation) = observations.next().await {

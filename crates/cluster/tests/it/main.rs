@@ -10,3 +10,4 @@ mod quotas;
 mod replication;
 mod services;
 mod transports;
+mod volumes;

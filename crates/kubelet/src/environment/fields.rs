@@ -39,6 +39,41 @@ pub(super) fn field(pod: &Pod, host: &Host, path: &str) -> Result<String, Config
     Ok(value.unwrap_or_default())
 }
 
+/// As [`field`], and whole maps too, one `key="value"` to a line (`FormatMap`).
+pub(super) fn file(pod: &Pod, host: &Host, path: &str) -> Result<String, ConfigError> {
+    let map = match path {
+        "metadata.labels" => &pod.metadata.labels,
+        "metadata.annotations" => &pod.metadata.annotations,
+        _ => return field(pod, host, path),
+    };
+    let lines: Vec<String> = map.iter().flatten().map(|(key, value)| format!("{key}={}", quoted(value))).collect();
+    Ok(lines.join("\n"))
+}
+
+/// A text in quotes as Go writes it (`strconv.Quote`).
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{b}' => out.push_str("\\v"),
+            '\u{c}' => out.push_str("\\f"),
+            control if (control as u32) < 0x20 || control as u32 == 0x7f => {
+                out.push_str(&format!("\\x{:02x}", control as u32));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// Splits `metadata.labels['key']`.
 fn subscript(path: &str) -> Option<(&str, &str)> {
     path.strip_suffix("']")?.split_once("['")

@@ -194,14 +194,14 @@ impl Memory {
     }
 
     /// A container has ended. Told twice, or of a container that does not run, it changes nothing.
-    pub fn exited(&mut self, index: usize, status: ExitStatus, finished_at: Timestamp) {
+    pub fn exited(&mut self, index: usize, status: ExitStatus, finished_at: Timestamp, message: Option<String>) {
         let container = &mut self.containers[index];
         let State::Running { started_at } = container.state else { return };
         let exit_code = status.exit_code();
         container.state = State::Terminated(Termination {
             exit_code,
             reason: if exit_code == 0 { "Completed" } else { "Error" },
-            message: None,
+            message,
             started_at: Some(started_at),
             finished_at,
             container_id: container.container_id.clone(),

@@ -19,7 +19,8 @@ fn node() -> NodeFacts {
 fn pod(policy: RestartPolicy, names: &[&str]) -> PodFacts {
     let container = |name: &&str| {
         let (kind, name) = name.split_once(':').unwrap_or(("", name));
-        ContainerFacts { name: name.to_owned(), image: "img".to_owned(), init: !kind.is_empty(), sidecar: kind == "s" }
+        let (init, sidecar) = (!kind.is_empty(), kind == "s");
+        ContainerFacts { name: name.to_owned(), image: "img".to_owned(), init, sidecar, falls_back_to_logs: false }
     };
     PodFacts {
         name: "p".to_owned(),
@@ -86,7 +87,7 @@ impl Story {
         } else {
             let (name, code) = word.split_once('=').unwrap();
             let index = self.index(name);
-            self.memory.exited(index, ExitStatus::Code(code.parse().unwrap()), at(self.now));
+            self.memory.exited(index, ExitStatus::Code(code.parse().unwrap()), at(self.now), None);
         }
     }
 

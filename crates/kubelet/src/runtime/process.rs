@@ -26,12 +26,13 @@ use std::time::Duration;
 use api::session::Streams;
 use clock::SharedClock;
 use dashmap::DashMap;
+use futures::FutureExt;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OnceCell, Semaphore, mpsc, oneshot};
 use tracing::warn;
 
 use crate::logs::Logs;
-use crate::runtime::sandbox::{Sandbox, Stage};
+use crate::runtime::sandbox::{Mount, Sandbox, Stage};
 use crate::runtime::{
     ContainerId, ContainerSpec, ExecSpec, ExitReceiver, ExitStatus, Exited, Runtime, RuntimeFuture, Session,
     StartError, Started, Stdin, session, wire,
@@ -44,6 +45,10 @@ use taps::Taps;
 /// The variable that marks every process of a container, for people and for sweeping up after a dead supervisor.
 pub const CONTAINER_VARIABLE: &str = "KUBECTL_JOB_CONTAINER";
 
+/// Names the sandbox that is made to see whether one can be made.
+const PROBE: &str = "sandbox-probe";
+const PROBE_TARGET: &str = "/sandbox-probe";
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Starts that the supervisor has not answered yet. With three descriptors each they stay below the 253 of one message.
 const STARTS_IN_FLIGHT_MAX: usize = 64;
 /// Ends that the kubelet has not taken yet; a full channel holds back the tasks that report, and drops nothing.
@@ -93,6 +98,8 @@ struct Shared {
     outbox_filled: Notify,
     starts: Arc<Semaphore>,
     exits: mpsc::Sender<Exited>,
+    /// Whether the machine lets this user make sandboxes, once that was tried.
+    has_sandboxes: OnceCell<bool>,
     /// A token was freed.
     ended: Notify,
     /// Nothing starts any more. Set once, under the lock of `supervisor`.
@@ -171,6 +178,7 @@ impl Shared {
             outbox_filled: Notify::new(),
             starts: Arc::new(Semaphore::new(STARTS_IN_FLIGHT_MAX)),
             exits,
+            has_sandboxes: OnceCell::new(),
             ended: Notify::new(),
             closed: AtomicBool::new(false),
             supervisor: Mutex::new(Some(supervisor)),
@@ -220,6 +228,26 @@ impl Shared {
         }
         self.outbox_filled.notify_one();
         Fate { started, ended }
+    }
+
+    /// Makes one sandbox, with a mount where the host has nothing, to see whether that works.
+    async fn probe_sandboxes(&self) -> bool {
+        let (token, id) = (self.next_token.fetch_add(1, Ordering::Relaxed), ContainerId(PROBE.into()));
+        let mount = Mount { target: PROBE_TARGET.into(), source: "/".into(), ..Mount::default() };
+        let sandbox = Sandbox { hostname: "probe".to_owned(), mounts: vec![mount], ..Sandbox::default() };
+        let (argv, env) = (["true".to_owned()], [("PATH".to_owned(), DEFAULT_PATH.to_owned())]);
+        let (program, cwd, sandbox) = (Path::new("true"), Path::new("/"), Some(&sandbox));
+        let process = Process { program, argv: &argv, env: &env, cwd, sandbox };
+        let Ok((_near, far)) = open_streams(false, false) else { return false };
+        let Ok(permit) = self.starts.acquire().await else { return false };
+        let fate = self.queue(token, None, &id, &process, far);
+        permit.forget();
+        let made = matches!(fate.started.await, Ok(Ok(_)));
+        if made {
+            // Nobody is told of its end, which comes by itself.
+            let _ = fate.ended.await;
+        }
+        made
     }
 
     /// Queues the start of a process beside a container's main one, whose token this is.
@@ -395,6 +423,14 @@ impl Runtime for ProcessRuntime {
         let Some(token) = self.shared.containers.get(id).map(|container| container.token) else { return };
         wire::encode_kill(&mut self.shared.outbox.lock().bytes, token, signal);
         self.shared.outbox_filled.notify_one();
+    }
+
+    fn has_sandboxes(&self) -> RuntimeFuture<'_, bool> {
+        Box::pin(self.shared.has_sandboxes.get_or_init(|| self.shared.probe_sandboxes()).map(|has| *has))
+    }
+
+    fn lacks_sandboxes(&self) -> bool {
+        self.shared.has_sandboxes.get() == Some(&false)
     }
 
     fn running(&self) -> usize {

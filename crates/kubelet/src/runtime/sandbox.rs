@@ -25,7 +25,7 @@ pub struct Sandbox {
 }
 
 /// A file or directory of the host at another path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mount {
     /// The absolute path in the sandbox. What is missing of it is made, without touching the host's files.
     pub target: PathBuf,

@@ -12,6 +12,7 @@ use crate::environment::{self, HOST_VARIABLES, Host, References, Sources};
 use crate::image::{Entry, entry, find_program};
 use crate::logs::Logs;
 use crate::runtime::{ContainerId, ContainerSpec, StartError, Stdin};
+use crate::sandbox;
 
 /// What a container's PATH is when neither its spec nor the host says.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -22,6 +23,8 @@ pub(super) enum Refusal {
     Image(String),
     /// Something that the environment refers to is missing; it may come.
     Config(String),
+    /// A volume is not ready; it may become so.
+    Mount(String),
     /// The program does not exist or cannot be used: the container has failed.
     Program(String),
     /// This kubelet or its host failed; trying again may help.
@@ -36,6 +39,17 @@ impl From<StartError> for Refusal {
             StartError::Config(message) => Self::Config(message),
             error @ StartError::Sandbox(..) => Self::Program(error.to_string()),
             error @ StartError::Runtime(_) => Self::Runtime(error.to_string()),
+        }
+    }
+}
+
+impl Refusal {
+    /// What it says.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Image(text) | Self::Config(text) | Self::Mount(text) | Self::Program(text) | Self::Runtime(text) => {
+                text
+            }
         }
     }
 }
@@ -74,12 +88,23 @@ pub(super) async fn prepare(
         let (name, value) = terminal_variable();
         env.entry(name).or_insert(value);
     }
-    let cwd = directory(shared, pod, container)?;
+    let sandbox = match pod.pod.spec.as_ref().is_some_and(|spec| sandbox::is_needed(spec, container)) {
+        true if shared.has_sandboxes().await => {
+            let (_, run) = id.container().ok_or_else(|| Refusal::Runtime("bad container id".to_owned()))?;
+            Some(super::volumes::sandbox_of(shared, pod, container, &env, run).await?)
+        }
+        _ => None,
+    };
+    let cwd = directory(shared, pod, container, sandbox.is_some())?;
     let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
     let name = argv.first().map(String::as_str).unwrap_or_default();
-    let program = find_program(name, path, &cwd).map_err(Refusal::Program)?;
+    let program = match sandbox {
+        // What is there is known only from within.
+        Some(_) => PathBuf::from(name),
+        None => find_program(name, path, &cwd).map_err(Refusal::Program)?,
+    };
     let (env, pod) = (env.into_iter().collect(), pod.pod.clone());
-    Ok(ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin: stdin(container), tty, sandbox: None })
+    Ok(ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin: stdin(container), tty, sandbox })
 }
 
 /// A run that needs nothing of this host.
@@ -108,7 +133,7 @@ fn spec_of(pod: &PodEntry, index: usize) -> Option<&Container> {
     inits.iter().chain(&spec.containers).nth(index)
 }
 
-async fn fetch(shared: &Shared, pod: &PodEntry, references: &References) -> Result<Sources, Refusal> {
+pub(super) async fn fetch(shared: &Shared, pod: &PodEntry, references: &References) -> Result<Sources, Refusal> {
     let mut sources = Sources::default();
     for name in &references.config_maps {
         let object = shared.client.api::<ConfigMap>(Some(pod.namespace())).get(name).await;
@@ -142,12 +167,12 @@ fn with_host_variables(given: BTreeMap<String, String>) -> BTreeMap<String, Stri
 ///
 /// Differs: upstream's default is the image's, and a directory that is missing is made; on a host that would leave
 /// directories anywhere, so it fails as a program that cannot start.
-fn directory(shared: &Shared, pod: &PodEntry, container: &Container) -> Result<PathBuf, Refusal> {
+fn directory(shared: &Shared, pod: &PodEntry, container: &Container, boxed: bool) -> Result<PathBuf, Refusal> {
     match container.working_dir.as_deref().filter(|directory| !directory.is_empty()) {
         Some(given) => {
             let directory = PathBuf::from(given);
             let message = format!("chdir to cwd ({given:?}) set in config.json failed: no such file or directory");
-            if directory.is_dir() { Ok(directory) } else { Err(Refusal::Program(message)) }
+            if boxed || directory.is_dir() { Ok(directory) } else { Err(Refusal::Program(message)) }
         }
         None => {
             let scratch = shared.scratch(pod.uid.as_str());

@@ -26,6 +26,8 @@ pub(super) struct Surroundings {
     pub(super) id: ContainerId,
     pub(super) env: Vec<(String, String)>,
     pub(super) cwd: PathBuf,
+    /// Whether it sees something else than the host's files, among which programs are then not looked for.
+    pub(super) sandboxed: bool,
 }
 
 impl Kubelet {
@@ -118,13 +120,13 @@ fn surroundings(known: &Known, container: &str) -> Option<Surroundings> {
 }
 
 async fn start(shared: &Shared, surroundings: Surroundings, options: SessionOptions) -> Result<Session, String> {
-    let Surroundings { id, mut env, cwd } = surroundings;
+    let Surroundings { id, mut env, cwd, sandboxed } = surroundings;
     let name = options.command.first().ok_or("process args cannot be empty")?;
     if !shared.runtime.runs_programs() {
         return Err("scripted pods run no programs".to_owned());
     }
     let path = env.iter().find(|(name, _)| name == "PATH").map_or(prepare::DEFAULT_PATH, |(_, path)| path);
-    let program = find_program(name, path, &cwd)?;
+    let program = if sandboxed { PathBuf::from(name) } else { find_program(name, path, &cwd)? };
     if options.streams.tty && !env.iter().any(|(name, _)| name == "TERM") {
         env.push(prepare::terminal_variable());
     }

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use super::sessions::Surroundings;
-use super::{Shared, forget, prepare};
+use super::{Shared, forget, last_words, prepare};
 use crate::plan::{self, Memory, Plan, PodEvent, PodFacts};
 use crate::runtime::{ContainerId, Exited};
 use crate::unsupported;
@@ -115,7 +115,7 @@ struct Rounds {
 /// Runs one pod to its end.
 pub(super) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
     let mut rounds = Rounds::default();
-    tell_unsupported(&shared, &entry);
+    tell_unsupported(&shared, &entry).await;
     loop {
         // A wait that is over at once gives nobody else a turn by itself.
         tokio::task::coop::consume_budget().await;
@@ -151,8 +151,9 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
     }
 }
 
-fn tell_unsupported(shared: &Shared, entry: &PodEntry) {
-    let paths = entry.pod.spec.as_ref().map(unsupported).unwrap_or_default();
+async fn tell_unsupported(shared: &Shared, entry: &PodEntry) {
+    let sandboxes = shared.has_sandboxes().await;
+    let paths = entry.pod.spec.as_ref().map(|spec| unsupported(spec, sandboxes)).unwrap_or_default();
     if !paths.is_empty() {
         let message = format!("A local process cannot honour these fields: {}", paths.join(", "));
         shared.recorder.event(&entry.meta, Severity::Warning, "NotHonoured", message);
@@ -168,8 +169,10 @@ fn take_in(shared: &Shared, entry: &PodEntry, rounds: &mut Rounds, now: Timestam
         let Some((name, run)) = exited.id.container() else { continue };
         let index = entry.facts.containers.iter().position(|container| container.name == name);
         if let Some(index) = index.filter(|index| memory.containers[*index].restarts == run) {
-            entry.surroundings.lock().remove(&index);
-            memory.exited(index, exited.status, exited.finished_at);
+            let surroundings = entry.surroundings.lock().remove(&index);
+            let sandboxed = surroundings.is_some_and(|surroundings| surroundings.sandboxed);
+            let message = last_words::of(shared, entry, index, run, exited.status, sandboxed);
+            memory.exited(index, exited.status, exited.finished_at, message);
             changed = true;
         }
     }
@@ -227,7 +230,8 @@ async fn start(shared: &Shared, entry: &PodEntry, index: usize, run: u32) {
     let pulled = format!("Container image {image:?} already present on machine and can be accessed by the pod");
     tell(shared, entry, &PodEvent::normal(index, "Pulled", pulled));
     tell(shared, entry, &PodEvent::normal(index, "Created", "Container created"));
-    let surroundings = Surroundings { id: id.clone(), env: spec.env.clone(), cwd: spec.cwd.clone() };
+    let (env, cwd, sandboxed) = (spec.env.clone(), spec.cwd.clone(), spec.sandbox.is_some());
+    let surroundings = Surroundings { id: id.clone(), env, cwd, sandboxed };
     match shared.runtime.start(spec).await {
         Ok(started) => {
             entry.surroundings.lock().insert(index, surroundings);
@@ -253,6 +257,12 @@ fn refused(shared: &Shared, entry: &PodEntry, index: usize, id: &ContainerId, re
         prepare::Refusal::Config(message) => {
             memory.blocked(index, "CreateContainerConfigError", message.clone(), true, now);
             message
+        }
+        prepare::Refusal::Mount(message) => {
+            memory.blocked(index, "ContainerCreating", String::new(), true, now);
+            drop(memory);
+            let event = PodEvent { container: None, ..PodEvent::warning(index, "FailedMount", message) };
+            return tell(shared, entry, &event);
         }
         prepare::Refusal::Runtime(message) => {
             memory.blocked(index, "RunContainerError", message.clone(), true, now);

@@ -47,7 +47,8 @@ fn volume(bench: &Bench, name: &str) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sandboxed_containers_keep_the_contract() {
-    contract::suite(bench).await;
+    contract::suite(bench, |bench, name, does| script(bench, name, &super::text(does))).await;
+    contract::programs(bench).await;
 }
 
 #[tokio::test]

@@ -17,7 +17,13 @@ use kubelet::runtime::{ContainerSpec, ExitStatus, Runtime, StartError};
 fn bench(script: Arc<dyn kubelet::runtime::scripted::Script>, clock: SharedClock) -> Bench {
     let logs = Arc::new(Logs::in_memory());
     let (runtime, exits) = ScriptedRuntime::start(script, clock, Arc::clone(&logs));
-    Bench { runtime: Arc::new(runtime) as Arc<dyn Runtime>, exits, logs, directory: tempfile::tempdir().unwrap() }
+    Bench {
+        runtime: Arc::new(runtime) as Arc<dyn Runtime>,
+        exits,
+        logs,
+        directory: tempfile::tempdir().unwrap(),
+        sandbox: None,
+    }
 }
 
 fn container(bench: &Bench, name: &str, does: Does<'_>) -> ContainerSpec {

@@ -1,0 +1,213 @@
+//! A pod's volumes and sandbox, made ready on disk before a container starts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use api::k8s::api::core::v1::{Container, PodSpec, Volume, VolumeMount};
+use api::request::Body;
+use api::{Gvr, Request, Verb};
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::prepare::{self, Refusal};
+use super::worker::PodEntry;
+use crate::environment::{self, Host, References, Sources};
+use crate::runtime::sandbox::{Mount, Sandbox};
+use crate::sandbox;
+use crate::volumes::{self, Files, Found, Kind, Wants, disk};
+
+/// Below a pod's own directory.
+const VOLUMES: &str = "volumes";
+const HOSTS: &str = "etc-hosts";
+const WORDS: &str = "termination";
+/// Where pods have files in memory.
+const MEMORY: &str = "/dev/shm";
+
+/// Makes a container's volumes ready and describes its sandbox.
+pub(super) async fn sandbox_of(
+    shared: &Shared,
+    pod: &PodEntry,
+    container: &Container,
+    env: &BTreeMap<String, String>,
+    run: u32,
+) -> Result<Sandbox, Refusal> {
+    let spec = pod.pod.spec.as_ref().ok_or_else(|| Refusal::Runtime("the pod has no spec".to_owned()))?;
+    let mut sources = BTreeMap::new();
+    for volume in volumes::mounted(&pod.pod, container) {
+        let made = set_up(shared, pod, volume).await;
+        let path = made.map_err(|text| {
+            Refusal::Mount(format!("MountVolume.SetUp failed for volume \"{}\" : {text}", volume.name))
+        })?;
+        sources.insert(volume.name.as_str(), path);
+    }
+    let mut mounts = Vec::new();
+    for mount in container.volume_mounts.iter().flatten() {
+        let source = sources.get(mount.name.as_str());
+        let source = source.ok_or_else(|| Refusal::Config(format!("volume {:?} is not there", mount.name)))?;
+        mounts.push(mount_of(mount, source, env)?);
+    }
+    let failed = |error: io::Error| Refusal::Runtime(format!("prepare the sandbox: {error}"));
+    mounts.extend(own_files(shared, pod, container, run).map_err(failed)?);
+    mounts.sort_by_key(|mount| sandbox::depth(&mount.target));
+    Ok(Sandbox {
+        hostname: sandbox::hostname(&pod.pod),
+        user: sandbox::user(spec, container),
+        group: sandbox::group(spec, container),
+        read_only_root: is_read_only(container),
+        mounts,
+        ..Sandbox::default()
+    })
+}
+
+fn is_read_only(container: &Container) -> bool {
+    container.security_context.as_ref().is_some_and(|context| context.read_only_root_filesystem == Some(true))
+}
+
+/// One mount of a container. A sub-path that is missing is made, as upstream does.
+fn mount_of(mount: &VolumeMount, source: &Path, env: &BTreeMap<String, String>) -> Result<Mount, Refusal> {
+    let sub_path = match &mount.sub_path_expr {
+        Some(expression) => environment::expand(expression, env),
+        None => mount.sub_path.clone().unwrap_or_default(),
+    };
+    if !sub_path.is_empty() {
+        let made = disk::make_beneath(source, Path::new(&sub_path));
+        made.map_err(|error| {
+            Refusal::Config(format!("failed to prepare subPath for volumeMount {:?}: {error}", mount.name))
+        })?;
+    }
+    Ok(Mount {
+        target: sandbox::absolute(&mount.mount_path),
+        source: source.to_owned(),
+        sub_path: sub_path.into(),
+        read_only: mount.read_only == Some(true),
+    })
+}
+
+/// The files that a kubelet gives every container: its hosts, and where its last words go.
+fn own_files(shared: &Shared, pod: &PodEntry, container: &Container, run: u32) -> io::Result<Vec<Mount>> {
+    let scratch = shared.scratch(pod.uid.as_str());
+    fs::create_dir_all(&scratch)?;
+    let mut mounts = Vec::new();
+    let mut file = |target: PathBuf, source: PathBuf, read_only: bool| {
+        mounts.push(Mount { target, source, sub_path: PathBuf::new(), read_only });
+    };
+    let (hosts, of_host) = (scratch.join(HOSTS), fs::read_to_string("/etc/hosts").unwrap_or_default());
+    fs::write(&hosts, sandbox::hosts(&pod.pod, &of_host, &shared.config.host_ip))?;
+    if Path::new("/etc/hosts").exists() {
+        file("/etc/hosts".into(), hosts, false);
+    }
+    let words = words_path(shared, pod, &container.name, run);
+    if let Some(parent) = words.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(&words, "")?;
+    // Whoever the container runs as may write it, as upstream's kubelet has it.
+    fs::set_permissions(&words, std::os::unix::fs::PermissionsExt::from_mode(0o666))?;
+    let target = container.termination_message_path.as_deref().filter(|path| !path.is_empty());
+    file(sandbox::absolute(target.unwrap_or(sandbox::TERMINATION_PATH)), words, false);
+    Ok(mounts)
+}
+
+/// The file of the host that holds what a run of a container says last.
+pub(super) fn words_path(shared: &Shared, pod: &PodEntry, container: &str, run: u32) -> PathBuf {
+    shared.scratch(pod.uid.as_str()).join(WORDS).join(format!("{container}.{run}"))
+}
+
+/// Makes one volume ready; where it is on this host.
+async fn set_up(shared: &Shared, pod: &PodEntry, volume: &Volume) -> Result<PathBuf, String> {
+    let text = |error: io::Error| error.to_string();
+    let own = shared.scratch(pod.uid.as_str()).join(VOLUMES).join(&volume.name);
+    match volumes::kind(volume) {
+        Kind::Empty { memory } => {
+            let path = if memory { memory_of(pod, &own, &volume.name).map_err(text)? } else { own };
+            disk::make_shared(&path).map_err(text)?;
+            Ok(path)
+        }
+        Kind::Host { path, check } => {
+            let check = volumes::check(path, check)?;
+            disk::make_host_path(Path::new(path), check).map_err(text)?;
+            Ok(PathBuf::from(path))
+        }
+        Kind::Files(projections) => {
+            let wants: Vec<Wants<'_>> = projections.iter().map(volumes::Projection::wants).collect();
+            let (sources, tokens) = fetch(shared, pod, &wants).await?;
+            let host: Host = super::node::host(&shared.config);
+            let found = Found { pod: &pod.pod, host: &host, sources: &sources, tokens: &tokens };
+            let mut files = Files::default();
+            for projection in &projections {
+                projection.write(&found, &mut files)?;
+            }
+            let moment = shared.clock.now().as_nanosecond().to_string();
+            disk::write(&own, &files, &moment).map_err(text)?;
+            Ok(own)
+        }
+        Kind::Unsupported(field) => Err(format!("{field}: a local process cannot have such a volume")),
+    }
+}
+
+/// A directory in memory that goes with the pod: a link beside its volumes says where.
+fn memory_of(pod: &PodEntry, own: &Path, name: &str) -> io::Result<PathBuf> {
+    let path = Path::new(MEMORY).join(format!("kubectl-job-{}-{name}", pod.uid));
+    if !Path::new(MEMORY).is_dir() {
+        return Ok(own.to_owned());
+    }
+    if let Some(parent) = own.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match std::os::unix::fs::symlink(&path, own) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(path),
+    }
+}
+
+/// Removes what a pod's volumes have outside its own directory. Call before that directory is removed.
+pub(super) fn clean_up(scratch: &Path) {
+    let entries = fs::read_dir(scratch.join(VOLUMES)).into_iter().flatten().flatten();
+    for target in entries.filter_map(|entry| fs::read_link(entry.path()).ok()) {
+        if target.starts_with(MEMORY)
+            && let Err(error) = fs::remove_dir_all(&target)
+        {
+            tracing::warn!(directory = %target.display(), %error, "a volume in memory stays behind");
+        }
+    }
+}
+
+type Tokens = BTreeMap<(String, i64), String>;
+
+async fn fetch(shared: &Shared, pod: &PodEntry, wants: &[Wants<'_>]) -> Result<(Sources, Tokens), String> {
+    let (mut references, mut tokens) = (References::default(), Tokens::new());
+    for want in wants {
+        match want {
+            Wants::ConfigMap(name) => references.config_maps.push((*name).to_owned()),
+            Wants::Secret(name) => references.secrets.push((*name).to_owned()),
+            Wants::Token(audience, seconds) => {
+                let token = token(shared, pod, audience, *seconds).await;
+                let token = token.map_err(|error| format!("failed to fetch token: {error}"))?;
+                tokens.insert(((*audience).to_owned(), *seconds), token);
+            }
+            Wants::Nothing => {}
+        }
+    }
+    let sources = prepare::fetch(shared, pod, &references).await;
+    Ok((sources.map_err(Refusal::into_text)?, tokens))
+}
+
+/// A token of the pod's service account that ends with the pod.
+async fn token(shared: &Shared, pod: &PodEntry, audience: &str, seconds: i64) -> Result<String, client::Error> {
+    let account = pod.pod.spec.as_ref().and_then(|spec: &PodSpec| spec.service_account_name.as_deref());
+    let bound = json!({"kind": "Pod", "apiVersion": "v1", "name": pod.key.name, "uid": pod.uid.as_str()});
+    let audiences: Vec<&str> = [audience].into_iter().filter(|audience| !audience.is_empty()).collect();
+    let body = json!({
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": bound},
+    });
+    let (accounts, name) = (Gvr::known("", "v1", "serviceaccounts"), account.unwrap_or("default"));
+    let mut request = Request::new(Verb::Create, accounts, Some(pod.namespace()), Some(name));
+    request.subresource = Some("token".to_owned());
+    let object = shared.client.object(request.body(Body::Object(body))).await?;
+    let value: Value = object.to_value();
+    Ok(value["status"]["token"].as_str().unwrap_or_default().to_owned())
+}
