@@ -67,11 +67,8 @@ impl Client {
         self.transport.logs(namespace, pod, options).await
     }
 
-    /// Makes a call that is answered with an object.
-    ///
-    /// # Errors
-    /// See [`Client::call`]; when something else is answered.
-    pub async fn object(&self, request: Request) -> Result<Arc<Object>, Error> {
+    /// Sends a request that answers with an object.
+    async fn object(&self, request: Request) -> Result<Arc<Object>, Error> {
         self.call(request).await?.into_object().ok_or(Error::Unexpected("something that is no object"))
     }
 

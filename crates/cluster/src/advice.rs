@@ -9,9 +9,7 @@ pub(crate) fn advice(object: &Value, sandboxes: bool) -> Vec<String> {
     let spec = &object["spec"];
     match object["kind"].as_str() {
         Some("Pod") => pod_advice(spec, "spec", sandboxes),
-        Some("Job" | "ReplicationController") => {
-            pod_advice(&spec["template"]["spec"], "spec.template.spec", sandboxes)
-        }
+        Some("Job" | "ReplicationController") => pod_advice(&spec["template"]["spec"], "spec.template.spec", sandboxes),
         Some("CronJob") => {
             let template = "spec.jobTemplate.spec.template.spec";
             pod_advice(&spec["jobTemplate"]["spec"]["template"]["spec"], template, sandboxes)

@@ -134,3 +134,14 @@ async fn last_words_are_in_the_status() {
     assert_eq!(words(&pod), Value::Null);
     own.cluster.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sandboxed_container_has_its_credentials_where_libraries_look() {
+    let own = start().await;
+    let client = super::common::http_client(&own).await;
+    let script = "cd /var/run/secrets/kubernetes.io/serviceaccount && cat namespace && ls && touch no 2>/dev/null || echo read-only";
+    let pod = json!({"hostname": "robot", "securityContext": {"runAsUser": 4321}});
+    let (_, text) = run(&client, boxed("robot", script, pod, json!({}))).await;
+    assert_eq!(text, "defaultca.crt\nkubeconfig\nnamespace\ntoken\nread-only\n");
+    own.cluster.shutdown().await;
+}

@@ -3,9 +3,10 @@
 //! All of it is read from the API when a pod first starts a container; while no Endpoints say where the API is served,
 //! there is neither. The token is bound to the pod: it is worth nothing once the pod is gone.
 //!
-//! Differs: upstream mounts token, CA and namespace at /var/run/secrets/kubernetes.io/serviceaccount. A local process
-//! sees the host's /var/run, so they lie in a directory of the pod's own, with a kubeconfig that names them, and
-//! `KUBECONFIG` says where unless the spec sets it: kubectl and the client libraries find it there.
+//! Differs: upstream mounts token, CA and namespace at /var/run/secrets/kubernetes.io/serviceaccount. A sandboxed
+//! container has them there too; a plain process sees the host's /var/run, so they lie in a directory of the pod's own,
+//! with a kubeconfig that names them, and `KUBECONFIG` says where unless the spec sets it: kubectl and the client
+//! libraries find it there.
 //! Differs: the token is good for a year, as upstream's are whose kubelet asks for an hour; so none is renewed.
 
 use std::collections::BTreeMap;
@@ -91,7 +92,7 @@ async fn credentials(shared: &Shared, pod: &PodEntry, address: &ApiAddress) -> R
     if std::fs::read_to_string(&kubeconfig).is_ok_and(|written| written == text) {
         return Ok(kubeconfig);
     }
-    let token = token(shared, pod).await?;
+    let token = token(shared, pod, "", TOKEN_SECONDS).await?;
     let certificate = root_certificate(shared, pod.namespace()).await?;
     let write = || {
         DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
@@ -110,13 +111,15 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-/// A token of the pod's account, bound to the pod.
-async fn token(shared: &Shared, pod: &PodEntry) -> Result<String, Refusal> {
+/// A token of the pod's account, bound to the pod; without an audience it is for the API.
+pub(super) async fn token(shared: &Shared, pod: &PodEntry, audience: &str, seconds: i64) -> Result<String, Refusal> {
+    let audiences: Vec<&str> = [audience].into_iter().filter(|audience| !audience.is_empty()).collect();
     let body = json!({
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",
         "spec": {
-            "expirationSeconds": TOKEN_SECONDS,
+            "audiences": audiences,
+            "expirationSeconds": seconds,
             "boundObjectRef": { "apiVersion": "v1", "kind": "Pod", "name": pod.key.name, "uid": pod.uid.as_str() },
         },
     });

@@ -5,12 +5,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use api::k8s::api::core::v1::{Container, PodSpec, Volume, VolumeMount};
-use api::request::Body;
-use api::{Gvr, Request, Verb};
-use serde_json::{Value, json};
+use api::k8s::api::core::v1::{Container, Volume, VolumeMount};
 
 use super::Shared;
+use super::access;
 use super::prepare::{self, Refusal};
 use super::worker::PodEntry;
 use crate::environment::{self, Host, References, Sources};
@@ -22,6 +20,8 @@ use crate::volumes::{self, Files, Found, Kind, Wants, disk};
 const VOLUMES: &str = "volumes";
 const HOSTS: &str = "etc-hosts";
 const WORDS: &str = "termination";
+/// Where client libraries look for what a pod may do.
+const CREDENTIALS: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// Where pods have files in memory.
 const MEMORY: &str = "/dev/shm";
 
@@ -98,6 +98,13 @@ fn own_files(shared: &Shared, pod: &PodEntry, container: &Container, run: u32) -
     if Path::new("/etc/hosts").exists() {
         file("/etc/hosts".into(), hosts, false);
     }
+    let credentials = shared.credentials(pod.uid.as_str());
+    let taken = |path: &str| container.volume_mounts.iter().flatten().any(|mount| mount.mount_path == path);
+    if credentials.is_dir() && !taken(CREDENTIALS) {
+        let spec = pod.pod.spec.as_ref();
+        hand_over(&credentials, spec.and_then(|spec| sandbox::user(spec, container)))?;
+        file(CREDENTIALS.into(), credentials, true);
+    }
     let words = words_path(shared, pod, &container.name, run);
     if let Some(parent) = words.parent() {
         fs::create_dir_all(parent)?;
@@ -108,6 +115,18 @@ fn own_files(shared: &Shared, pod: &PodEntry, container: &Container, run: u32) -
     let target = container.termination_message_path.as_deref().filter(|path| !path.is_empty());
     file(sandbox::absolute(target.unwrap_or(sandbox::TERMINATION_PATH)), words, false);
     Ok(mounts)
+}
+
+/// Gives a directory and its files to the user that a container runs as, where this server may.
+fn hand_over(directory: &Path, user: Option<u32>) -> io::Result<()> {
+    if user.is_none() || !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(directory, user, None)?;
+    for entry in fs::read_dir(directory)? {
+        std::os::unix::fs::chown(entry?.path(), user, None)?;
+    }
+    Ok(())
 }
 
 /// The file of the host that holds what a run of a container says last.
@@ -183,8 +202,7 @@ async fn fetch(shared: &Shared, pod: &PodEntry, wants: &[Wants<'_>]) -> Result<(
             Wants::ConfigMap(name) => references.config_maps.push((*name).to_owned()),
             Wants::Secret(name) => references.secrets.push((*name).to_owned()),
             Wants::Token(audience, seconds) => {
-                let token = token(shared, pod, audience, *seconds).await;
-                let token = token.map_err(|error| format!("failed to fetch token: {error}"))?;
+                let token = access::token(shared, pod, audience, *seconds).await.map_err(Refusal::into_text)?;
                 tokens.insert(((*audience).to_owned(), *seconds), token);
             }
             Wants::Nothing => {}
@@ -192,22 +210,4 @@ async fn fetch(shared: &Shared, pod: &PodEntry, wants: &[Wants<'_>]) -> Result<(
     }
     let sources = prepare::fetch(shared, pod, &references).await;
     Ok((sources.map_err(Refusal::into_text)?, tokens))
-}
-
-/// A token of the pod's service account that ends with the pod.
-async fn token(shared: &Shared, pod: &PodEntry, audience: &str, seconds: i64) -> Result<String, client::Error> {
-    let account = pod.pod.spec.as_ref().and_then(|spec: &PodSpec| spec.service_account_name.as_deref());
-    let bound = json!({"kind": "Pod", "apiVersion": "v1", "name": pod.key.name, "uid": pod.uid.as_str()});
-    let audiences: Vec<&str> = [audience].into_iter().filter(|audience| !audience.is_empty()).collect();
-    let body = json!({
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": bound},
-    });
-    let (accounts, name) = (Gvr::known("", "v1", "serviceaccounts"), account.unwrap_or("default"));
-    let mut request = Request::new(Verb::Create, accounts, Some(pod.namespace()), Some(name));
-    request.subresource = Some("token".to_owned());
-    let object = shared.client.object(request.body(Body::Object(body))).await?;
-    let value: Value = object.to_value();
-    Ok(value["status"]["token"].as_str().unwrap_or_default().to_owned())
 }

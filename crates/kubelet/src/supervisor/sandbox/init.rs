@@ -78,10 +78,12 @@ fn build(start: &StartCommand, sandbox: &Sandbox, outside: Option<Outside>) -> R
         identity::raise_loopback()?;
     }
     mounts::build(sandbox)?;
+    // Before the ids change: the directory may lie where only the server's own user may look.
+    std::env::set_current_dir(&start.cwd).map_err(Failure::at(Stage::Directory))?;
     if outside.is_none() {
         identity::become_user(sandbox)?;
     }
     // After the last change of ids, which clears it.
     identity::end_with_the_supervisor();
-    std::env::set_current_dir(&start.cwd).map_err(Failure::at(Stage::Directory))
+    Ok(())
 }

@@ -19,6 +19,7 @@ fn files(volume: Value) -> Result<Vec<(String, String, u32)>, String> {
     let sources = Sources {
         config_maps: BTreeMap::from([("settings".to_owned(), serde_json::from_value(map).unwrap())]),
         secrets: BTreeMap::from([("keys".to_owned(), serde_json::from_value(secret).unwrap())]),
+        ..Sources::default()
     };
     let host = Host { ip: "127.0.0.1".to_owned(), cpus: 2, memory_bytes: 1 << 30 };
     let tokens = BTreeMap::from([((String::new(), 3607), "token".to_owned())]);
