@@ -36,10 +36,15 @@ pub(super) fn start(
 
 fn join(init: BorrowedFd<'_>, start: &StartCommand) -> Result<(), Failure> {
     identity::end_with_the_supervisor();
-    let all = Kind::MOUNT | Kind::PROCESS_ID | Kind::HOST_NAME_AND_NIS_DOMAIN_NAME | Kind::NETWORK;
-    // A container whose user ids are the host's shares this namespace, and joining one's own is refused.
-    let joined = move_into_thread_name_spaces(init, all | Kind::USER);
-    joined.or_else(|_| move_into_thread_name_spaces(init, all)).map_err(Failure::at(Stage::Namespaces))?;
+    let inside = Kind::MOUNT | Kind::PROCESS_ID | Kind::HOST_NAME_AND_NIS_DOMAIN_NAME;
+    // User ids and network may be the host's. Joining a user namespace that one is in is refused, and so is the host's
+    // network to who has left its users: so what belongs to the sandbox is found by trying, most first.
+    let ways = [inside | Kind::USER | Kind::NETWORK, inside | Kind::USER, inside | Kind::NETWORK, inside];
+    let mut joined = Err(rustix::io::Errno::INVAL);
+    for way in ways {
+        joined = joined.or_else(|_| move_into_thread_name_spaces(init, way));
+    }
+    joined.map_err(Failure::at(Stage::Namespaces))?;
     let directory = std::env::set_current_dir(&start.cwd);
     directory.map_err(Failure::at(Stage::Directory))
 }
