@@ -2,6 +2,7 @@
 //! files and prints what the rules found. `ARCHITECTURE.md` names the invariants that these rules hold.
 
 mod arrows;
+mod coverage;
 mod documents;
 mod functions;
 mod layout;
@@ -92,7 +93,9 @@ fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
         findings.extend(manifest::lints(text));
         findings.extend(arrows::dependencies(text));
     }
+    let tests = coverage::Tests::of(&sources);
     for text in &texts {
+        findings.extend(coverage::table(text, &tests, |target| root.join(target).exists()));
         findings.extend(documents::links(text, |target| root.join(target).exists()));
         findings.extend(documents::machine_paths(text, &documents::machine(root)));
     }

@@ -18,11 +18,9 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::plan;
-use crate::plan::cron_job::{CronJob, JobView, Plan, Reference, Start, Status};
+use crate::plan::cron_job::{CronJob, JobView, Plan, Reference, SCHEDULED_TIMESTAMP, Start, Status};
 
 const CRON_JOB_SOURCE: usize = 0;
-/// The annotation that says for which activation a Job was started.
-const SCHEDULED_TIMESTAMP: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 
 /// A running CronJob controller.
 pub struct CronJobController {

@@ -276,4 +276,6 @@ fn unblock_owners(value: &Value) -> Option<Value> {
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;

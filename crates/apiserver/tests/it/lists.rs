@@ -5,7 +5,7 @@ use api::{ObjectList, Options, Request, Response, Revision, Verb};
 use apiserver::ApiServer;
 use serde_json::json;
 
-use super::common::{call, config_map, create, failure, server, server_with};
+use super::common::{call, config_map, create, failure, job, server, server_with};
 
 const CONFIG_MAPS: api::Gvr = api::resource::CONFIG_MAPS;
 
@@ -39,6 +39,30 @@ fn selectors_choose_by_label_and_by_field() {
     let request = Request::new(Verb::List, CONFIG_MAPS, Some("default"), None).options(unknown);
     let status = failure(&server, request);
     assert_eq!((status.code, status.message.as_str()), (400, "field label not supported: spec.nothing"));
+}
+
+#[test]
+fn jobs_are_selected_by_their_successes() {
+    let server = server();
+    for name in ["a", "b"] {
+        create(&server, api::resource::JOBS, job(name));
+    }
+    let patch = json!({"status": {"succeeded": 1, "startTime": "2024-01-01T00:00:00Z"}});
+    let request = Request::new(Verb::Patch, api::resource::JOBS, Some("default"), Some("a"))
+        .subresource("status")
+        .body(api::Body::Patch(api::PatchType::Merge, patch));
+    call(&server, request);
+    let select = |selector: &str| {
+        let options = Options { field_selector: Some(selector.to_owned()), ..Options::default() };
+        let request = Request::new(Verb::List, api::resource::JOBS, Some("default"), None).options(options);
+        match call(&server, request).response {
+            Response::List(list) => names(&list),
+            other => panic!("no list: {other:?}"),
+        }
+    };
+    assert_eq!(select("status.successful=1"), ["a"]);
+    assert_eq!(select("status.successful=0"), ["b"]);
+    assert_eq!(select("metadata.namespace=default,metadata.name=b"), ["b"]);
 }
 
 #[test]

@@ -92,6 +92,19 @@ fn a_write_with_an_old_revision_conflicts() {
 }
 
 #[test]
+fn a_put_without_revision_updates_and_creates_nothing() {
+    let server = server();
+    let put = |object| request(Verb::Update, JOBS, "a").body(Body::Object(object));
+    let status = failure(&server, put(job("a")));
+    assert_eq!((status.code, status.message.as_str()), (404, "jobs.batch \"a\" not found"));
+    let mut stored = create(&server, JOBS, job("a"));
+    stored["metadata"].as_object_mut().expect("metadata").remove("resourceVersion");
+    stored["spec"]["parallelism"] = json!(3);
+    call(&server, put(stored));
+    assert_eq!(get(&server, JOBS, "a")["spec"]["parallelism"], 3);
+}
+
+#[test]
 fn a_write_that_changes_nothing_takes_no_revision() {
     let server = server();
     let created = create(&server, CONFIG_MAPS, config_map("a"));

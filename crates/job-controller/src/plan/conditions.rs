@@ -81,7 +81,7 @@ fn announce_end(context: &Context<'_>, finish: &Finish, plan: &mut Plan) {
         return;
     }
     let wanted = context.job.spec.completions;
-    if wanted.is_some_and(|completions| context.status.succeeded.unwrap_or(0) > completions) {
+    if wanted.is_some_and(|completions| context.counts.succeeded > completions) {
         let message = "Too many succeeded pods running after completion count reached";
         plan.event(Severity::Warning, "TooManySucceededPods", message);
     }

@@ -22,7 +22,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 pub use due::Missed;
-pub use input::{Concurrency, CronJob, End, JobView, Reference, Status};
+pub use input::{Concurrency, CronJob, End, JobView, Reference, SCHEDULED_TIMESTAMP, Status};
 
 use super::Severity;
 
@@ -71,16 +71,38 @@ pub struct Plan {
 
 /// Plans for one CronJob and all Jobs that it controls.
 pub fn plan(cron_job: &CronJob, jobs: &[JobView], now: Timestamp, local: &TimeZone) -> Plan {
-    let mut planning = Planning { cron_job, now, status: cron_job.status.clone(), plan: Plan::default() };
-    for job in history::beyond_limits(cron_job, jobs) {
-        planning.plan.deletes.push((job.uid.clone(), job.name.clone()));
-        planning.status.active.retain(|active| active.uid != job.uid);
+    let remembered = remember(cron_job, jobs);
+    let current = remembered.as_ref().unwrap_or(cron_job);
+    let mut planning = Planning { cron_job: current, now, status: current.status.clone(), plan: Plan::default() };
+    if remembered.is_none() {
+        for job in history::beyond_limits(cron_job, jobs) {
+            planning.plan.deletes.push((job.uid.clone(), job.name.clone()));
+            planning.status.active.retain(|active| active.uid != job.uid);
+        }
     }
     planning.settle(jobs);
-    planning.schedule(jobs, local);
+    // What was remembered is written before anything else is done, or it could be lost again.
+    if remembered.is_none() {
+        planning.schedule(local);
+    }
     let Planning { status, mut plan, .. } = planning;
     plan.status = (status != cron_job.status).then_some(status);
     plan
+}
+
+/// The CronJob with the Jobs in its status that were started before their start could be written, if there are any.
+///
+/// Differs: upstream remembers such a Job only if no other activation has come since, and until then neither Forbid nor
+/// Replace knows of it.
+fn remember(cron_job: &CronJob, jobs: &[JobView]) -> Option<CronJob> {
+    let forgotten: Vec<(&JobView, Timestamp)> =
+        jobs.iter().filter_map(|job| Some((job, due::unrecorded(cron_job, job)?))).collect();
+    let last = forgotten.iter().map(|(_, scheduled)| *scheduled).max()?;
+    let mut remembered = cron_job.clone();
+    let running = forgotten.iter().filter(|(job, _)| job.end.is_none());
+    remembered.status.active.extend(running.map(|(job, _)| job.reference(&cron_job.namespace)));
+    remembered.status.last_schedule = Some(last);
+    Some(remembered)
 }
 
 struct Planning<'a> {
@@ -130,7 +152,7 @@ impl Planning<'_> {
     }
 
     /// Starts what is due, unless something holds it back.
-    fn schedule(&mut self, jobs: &[JobView], local: &TimeZone) {
+    fn schedule(&mut self, local: &TimeZone) {
         if self.cron_job.deleting {
             return;
         }
@@ -150,7 +172,7 @@ impl Planning<'_> {
             }
         };
         if let Some(scheduled) = scheduled {
-            self.consider(scheduled, jobs, &zone);
+            self.consider(scheduled, &zone);
         }
         let after_start = self.plan.start.as_ref().map(|start| start.scheduled);
         let next = due::next_look(self.cron_job, after_start, &schedule, &zone, self.now);
@@ -189,7 +211,7 @@ impl Planning<'_> {
     }
 
     /// Decides on the activation that is due.
-    fn consider(&mut self, scheduled: Timestamp, jobs: &[JobView], zone: &TimeZone) {
+    fn consider(&mut self, scheduled: Timestamp, zone: &TimeZone) {
         let cron_job = self.cron_job;
         let latest = cron_job.starting_deadline.and_then(|deadline| scheduled.checked_add(deadline).ok());
         if latest.is_some_and(|latest| latest < self.now) {
@@ -197,7 +219,7 @@ impl Planning<'_> {
             self.event(Severity::Warning, "MissSchedule", format!("Missed scheduled time to start a job: {when}"));
             return;
         }
-        let name = format!("{}-{}", cron_job.name, scheduled.as_second() / 60);
+        let name = due::job_name(cron_job, scheduled);
         let started = self.status.active.iter().any(|active| active.name == name);
         if started || self.status.last_schedule == Some(scheduled) {
             return;
@@ -210,12 +232,6 @@ impl Planning<'_> {
         if cron_job.concurrency == Concurrency::Replace {
             let active = std::mem::take(&mut self.status.active);
             self.plan.replaces = active.into_iter().map(|active| (active.uid, active.name)).collect();
-        }
-        // A Job of that name that this CronJob controls was started before its status was written.
-        if let Some(job) = jobs.iter().find(|job| job.name == name) {
-            self.status.active.push(job.reference(&cron_job.namespace));
-            self.status.last_schedule = Some(scheduled);
-            return;
         }
         let shown_in = if cron_job.time_zone.is_some() { zone.clone() } else { TimeZone::UTC };
         self.plan.start = Some(Start { name, scheduled, shown: rfc3339(scheduled, shown_in) });

@@ -101,10 +101,16 @@ fn count_untracked(context: &mut Context<'_>) -> (Vec<String>, Vec<String>) {
     (succeeded, failed)
 }
 
+/// Differs: a Job that shrank, and whose parallelism was changed before that was seen, keeps the greater count. Upstream
+/// writes the smaller one, which its API server then refuses for ever, since it lets the count fall only while
+/// completions and parallelism are equal.
 fn write_indexes(context: &mut Context<'_>) {
     let text = context.succeeded_indexes.to_string();
     context.status.completed_indexes = (!text.is_empty()).then_some(text);
-    context.status.succeeded = omit_zero(i32::try_from(context.succeeded_indexes.total()).unwrap_or(i32::MAX));
+    let total = i32::try_from(context.succeeded_indexes.total()).unwrap_or(i32::MAX);
+    let may_fall = context.job.spec.completions == context.job.spec.parallelism;
+    let least = if may_fall { 0 } else { context.job.status.succeeded.unwrap_or(0) };
+    context.status.succeeded = omit_zero(total.max(least));
     context.status.failed_indexes = context.failed_indexes.as_ref().map(ToString::to_string);
 }
 

@@ -318,7 +318,7 @@ impl Graph {
     fn relink(&mut self, uid: &Uid, meta: &Meta, effects: &mut Effects) {
         let known = &self.nodes[uid].owners;
         let same = |(owner, reference): (&Owner, &OwnerRef)| {
-            owner.uid == reference.uid && owner.blocking == reference.block_owner_deletion && owner.claim.is(reference)
+            owner.uid == reference.uid && owner.blocking == blocks(uid, reference) && owner.claim.is(reference)
         };
         if known.len() == meta.owners.len() && known.iter().zip(meta.owners.iter()).all(same) {
             return;
@@ -327,8 +327,8 @@ impl Graph {
         for reference in meta.owners.iter() {
             // One UID twice is one owner: upstream's graph is keyed the same way.
             match owners.iter_mut().find(|owner| owner.uid == reference.uid) {
-                Some(owner) => owner.blocking |= reference.block_owner_deletion,
-                None => owners.push(self.owner(reference)),
+                Some(owner) => owner.blocking |= blocks(uid, reference),
+                None => owners.push(Owner { blocking: blocks(uid, reference), ..self.owner(reference) }),
             }
         }
         let node = self.nodes.get_mut(uid).expect("the object was just applied");
@@ -421,6 +421,13 @@ impl Graph {
             effects.foreign.push(ForeignOwner { dependent, claim, owner });
         }
     }
+}
+
+/// Whether a reference holds up its owner's foreground deletion.
+///
+/// Differs: an object that owns itself does not wait for itself; upstream's never goes.
+fn blocks(dependent: &Uid, reference: &OwnerRef) -> bool {
+    reference.block_owner_deletion && reference.uid != *dependent
 }
 
 #[cfg(test)]

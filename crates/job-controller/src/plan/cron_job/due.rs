@@ -4,7 +4,7 @@ use cron::Schedule;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::CronJob;
+use super::{CronJob, JobView};
 
 /// From so many missed activations on, a warning says so.
 const MANY: i64 = 100;
@@ -30,6 +30,17 @@ struct Recent {
     earliest: Timestamp,
     scheduled: Option<Timestamp>,
     missed: Missed,
+}
+
+/// The name of the Job of an activation (`getJobName`).
+pub(super) fn job_name(cron_job: &CronJob, scheduled: Timestamp) -> String {
+    format!("{}-{}", cron_job.name, scheduled.as_second() / 60)
+}
+
+/// The activation that a Job of this CronJob was started for, if the status does not know of it yet.
+pub(super) fn unrecorded(cron_job: &CronJob, job: &JobView) -> Option<Timestamp> {
+    let known = cron_job.status.last_schedule.unwrap_or(cron_job.created);
+    job.scheduled.filter(|scheduled| *scheduled > known && job.name == job_name(cron_job, *scheduled))
 }
 
 /// The activation to start now, if any, and how many were missed.
@@ -92,11 +103,36 @@ fn recent(earliest: Timestamp, schedule: &Schedule, zone: &TimeZone, now: Timest
     // One interval further back than it seems to be, for schedules whose intervals differ; from there on the schedule
     // itself is asked, so that an interval of `@every` keeps its phase.
     let back = SignedDuration::from_secs((count - 2).saturating_mul(interval));
-    let mut next = schedule.next(first.saturating_add(back).expect("seconds keep their unit"), zone);
-    let mut scheduled = None;
+    let from = first.saturating_add(back).expect("seconds keep their unit");
+    let scheduled = last_before(from, schedule, zone, now).or_else(|| search_back(second, schedule, zone, now));
+    Ok(Recent { earliest, scheduled, missed: if count > MANY { Missed::Many } else { Missed::Few } })
+}
+
+/// The last activation after `from` that is not after `now`.
+fn last_before(from: Timestamp, schedule: &Schedule, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    let mut last = None;
+    let mut next = schedule.next(from, zone);
     while let Some(at) = next.filter(|at| *at <= now) {
-        scheduled = Some(at);
+        last = Some(at);
         next = schedule.next(at, zone);
     }
-    Ok(Recent { earliest, scheduled, missed: if count > MANY { Missed::Many } else { Missed::Few } })
+    last
+}
+
+/// The same for a schedule whose intervals differ so much that going back by the first of them was not enough: goes
+/// back by twice as much each time, to `known` at most, which is an activation.
+///
+/// Differs: upstream finds nothing then, and leaves out the activation.
+fn search_back(known: Timestamp, schedule: &Schedule, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    let mut seconds = 60;
+    loop {
+        let from = now.saturating_sub(SignedDuration::from_secs(seconds)).expect("seconds keep their unit");
+        if from <= known {
+            return last_before(known, schedule, zone, now).or(Some(known));
+        }
+        if let Some(last) = last_before(from, schedule, zone, now) {
+            return Some(last);
+        }
+        seconds *= 2;
+    }
 }

@@ -5,6 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The annotation that says for which activation a Job was started.
+pub const SCHEDULED_TIMESTAMP: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
+
 /// `spec.concurrencyPolicy`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum Concurrency {
@@ -169,6 +172,8 @@ pub struct JobView {
     pub uid: Uid,
     /// `metadata.name`.
     pub name: String,
+    /// The activation that its annotation names.
+    pub scheduled: Option<Timestamp>,
     /// `metadata.resourceVersion`.
     pub revision: String,
     /// Whether it is on its way out.
@@ -192,9 +197,12 @@ impl JobView {
         };
         let end = [End::Complete, End::Failed].into_iter().find(|end| is_true(end.condition()));
         let meta = job.meta();
+        let annotations = job.field("/metadata/annotations").unwrap_or_default();
+        let scheduled = annotations.get(SCHEDULED_TIMESTAMP).and_then(Value::as_str);
         Self {
             uid: meta.uid.clone(),
             name: meta.name.clone(),
+            scheduled: scheduled.and_then(|text| text.parse().ok()),
             revision: meta.revision.to_string(),
             deleting: meta.is_deleting(),
             end,

@@ -6,6 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod laws;
+mod world;
+
 fn at(text: &str) -> Timestamp {
     format!("2024-01-{text}Z").parse().expect("a time")
 }
@@ -32,7 +35,7 @@ fn hourly() -> CronJob {
 fn job(name: &str, end: Option<End>) -> JobView {
     let (started, completion) = (Some(at("01T00:00:00")), (end == Some(End::Complete)).then(|| at("01T00:10:00")));
     let (uid, name, revision) = (Uid::from(name), name.to_owned(), "7".to_owned());
-    JobView { uid, name, revision, deleting: false, end, started, completion }
+    JobView { uid, name, scheduled: None, revision, deleting: false, end, started, completion }
 }
 
 fn active(cron_job: &mut CronJob, job: &JobView) {
@@ -69,15 +72,29 @@ fn an_activation_is_started_once() {
     let again = planned(&cron_job, &[], "01T01:00:30");
     assert_eq!((again.start, again.wake_at), (None, Some(at("01T02:00:00.1"))));
     // The Job was started, but its status was not written.
-    let lost = planned(&hourly(), &[job("c-28401180", None)], "01T01:00:30");
-    let status = lost.status.expect("a status");
-    assert_eq!((lost.start, status.active.len(), status.last_schedule), (None, 1, Some(at("01T01:00:00"))));
+    let forgotten = JobView { scheduled: Some(at("01T01:00:00")), ..job("c-28401180", None) };
+    for policy in [Concurrency::Allow, Concurrency::Forbid] {
+        let lost =
+            planned(&CronJob { concurrency: policy, ..hourly() }, std::slice::from_ref(&forgotten), "01T01:00:30");
+        assert_eq!(reasons(&lost), Vec::<&str>::new(), "{policy:?}");
+        let status = lost.status.expect("a status");
+        assert_eq!((lost.start, status.active.len(), status.last_schedule), (None, 1, Some(at("01T01:00:00"))));
+    }
+    let next = planned(&CronJob { concurrency: Concurrency::Forbid, ..hourly() }, &[forgotten], "01T02:00:30");
+    assert_eq!(
+        (started(&next), next.status.map(|status| status.active.len())),
+        (None, Some(1)),
+        "it runs, written or not"
+    );
 }
 
 #[test]
 fn only_the_newest_of_missed_activations_is_started() {
     let few = planned(&hourly(), &[], "01T05:30:00");
     assert_eq!((started(&few).as_deref(), reasons(&few)), (Some("2024-01-01T05:00:00Z"), vec![]));
+    let uneven = CronJob { schedule: "7,9 3-5 * * *".to_owned(), ..hourly() };
+    assert_eq!(started(&planned(&uneven, &[], "01T03:11:00")).as_deref(), Some("2024-01-01T03:09:00Z"));
+    assert_eq!(started(&planned(&uneven, &[], "02T12:00:00")).as_deref(), Some("2024-01-02T05:09:00Z"));
     let many = planned(&hourly(), &[], "09T05:30:00");
     assert_eq!((started(&many).as_deref(), reasons(&many)), (Some("2024-01-09T05:00:00Z"), vec!["TooManyMissedTimes"]));
 }
@@ -153,8 +170,12 @@ fn finished_jobs_beyond_the_limits_go_oldest_first() {
     jobs[1].started = None;
     jobs.push(job("f", Some(End::Failed)));
     jobs.push(job("running", None));
+    let fresh = planned(&hourly(), &jobs, "01T00:40:00");
+    assert!(fresh.deletes.is_empty() && fresh.status.is_some(), "first it is written that they succeeded");
     let names = |cron_job: &CronJob| -> Vec<String> {
-        planned(cron_job, &jobs, "01T00:40:00").deletes.into_iter().map(|(_, name)| name).collect()
+        let mut cron_job = cron_job.clone();
+        cron_job.status.last_successful = Some(at("01T00:10:00"));
+        planned(&cron_job, &jobs, "01T00:40:00").deletes.into_iter().map(|(_, name)| name).collect()
     };
     assert_eq!(names(&hourly()), ["c", "d"]);
     assert_eq!(

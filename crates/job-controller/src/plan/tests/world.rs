@@ -1,7 +1,13 @@
 //! A model of what lies around the plan: a store with one Job and its pods, a cache that may lag behind everybody's
 //! writes but the controller's own, and a kubelet that lets pods run, end and go.
+//!
+//! The model itself holds what must hold in every test: the limits on pods at each create, the rules of a Job's status
+//! at each write (`status_rules`), and that no pod is lost or counted twice (`ledger`).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod ledger;
+mod status_rules;
+
+use std::collections::BTreeMap;
 
 use api::Uid;
 use api::k8s::api::batch::v1::JobStatus;
@@ -10,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::pod::ContainerExit;
 use super::super::spec::Spec;
 use super::super::*;
+use ledger::Ledger;
 
 pub(super) const START: i64 = 1_000_000;
 
@@ -20,7 +27,9 @@ pub(super) enum Effect {
     Release(PodRef),
     Status(Box<JobStatus>),
     Untrack(PodRef),
-    Delete(Delete),
+    /// The first half of a delete that is not to be counted: the finalizer goes.
+    Strip(PodRef),
+    Delete(PodRef),
     Create(Create),
 }
 
@@ -30,7 +39,10 @@ pub(super) fn effects(plan: &Plan) -> Vec<Effect> {
         .chain(plan.releases.iter().cloned().map(Effect::Release))
         .chain(plan.status.clone().map(Effect::Status))
         .chain(plan.finalizer_releases.iter().cloned().map(Effect::Untrack))
-        .chain(plan.deletes.iter().cloned().map(Effect::Delete))
+        .chain(plan.deletes.iter().flat_map(|delete| {
+            let strip = delete.untracked.then(|| Effect::Strip(delete.pod.clone()));
+            strip.into_iter().chain([Effect::Delete(delete.pod.clone())])
+        }))
         .chain(plan.creates.iter().cloned().map(Effect::Create))
         .collect()
 }
@@ -45,8 +57,10 @@ pub(super) struct World {
     pub(super) memory: Memory,
     pub(super) now: Timestamp,
     pub(super) created: u32,
-    /// Pods that were let go without being counted.
-    pub(super) ignored: BTreeSet<Uid>,
+    /// How many pods others made.
+    orphans: u32,
+    /// What became of every pod that the Job ever had.
+    ledger: Ledger,
     pub(super) events: Vec<EventNote>,
     /// Seconds after the start at which each pod was created.
     pub(super) creations: Vec<i64>,
@@ -69,7 +83,8 @@ impl World {
             memory: Memory::default(),
             now: Timestamp::from_second(START).expect("in range"),
             created: 0,
-            ignored: BTreeSet::new(),
+            orphans: 0,
+            ledger: Ledger::default(),
             events: Vec::new(),
             creations: Vec::new(),
         }
@@ -123,44 +138,53 @@ impl World {
         panic!("no fixpoint: {:#?}", self.plan());
     }
 
-    /// False when the write was refused as a conflict.
+    /// False when the API server refused the write: the rest of the plan is not performed.
     fn perform(&mut self, effect: &Effect) -> bool {
         match effect {
-            Effect::Adopt(pod) => self.edit(&pod.uid, |pod| (pod.owned, pod.tracked) = (true, true)),
-            Effect::Release(pod) => self.edit(&pod.uid, |pod| (pod.owned, pod.tracked) = (false, false)),
-            Effect::Status(status) => {
-                if self.seen_job.revision != self.job.revision {
-                    return false;
-                }
-                check_status(&self.job, status);
-                self.job.status = (**status).clone();
-                self.job.revision.0 += 1;
-                self.seen_job = self.job.clone();
+            Effect::Adopt(pod) => return self.adopt(&pod.uid),
+            Effect::Release(pod) => {
+                self.ledger_let_go(&pod.uid);
+                self.edit(&pod.uid, |pod| (pod.owned, pod.tracked) = (false, false));
             }
-            Effect::Untrack(pod) => self.untrack(&pod.uid),
-            Effect::Delete(delete) => {
-                if delete.untracked {
-                    self.ignored.insert(delete.pod.uid.clone());
-                    self.edit(&delete.pod.uid, |pod| pod.tracked = false);
-                }
-                self.delete(&delete.pod.uid);
-                self.sync_seen(&delete.pod.uid);
+            Effect::Status(status) => return self.write_status(status),
+            Effect::Untrack(pod) => {
+                self.ledger_untracked(&pod.uid);
+                self.edit(&pod.uid, |pod| pod.tracked = false);
+            }
+            Effect::Strip(pod) => {
+                self.ledger_let_go(&pod.uid);
+                self.edit(&pod.uid, |pod| pod.tracked = false);
+            }
+            Effect::Delete(pod) => {
+                self.delete(&pod.uid);
+                self.sync_seen(&pod.uid);
             }
             Effect::Create(create) => self.create(create),
         }
         true
     }
 
-    fn untrack(&mut self, uid: &Uid) {
-        let lists = self.job.status.uncounted_terminated_pods.clone().unwrap_or_default();
-        let listed = |list: Option<Vec<String>>| list.unwrap_or_default().iter().any(|other| other == uid.as_str());
-        let Some(pod) = self.pods.get(uid) else { return };
-        let by_index = self.job.spec.is_indexed() && pod.phase == Phase::Succeeded;
-        let counted = listed(lists.succeeded) || listed(lists.failed);
-        if !counted && !by_index && pod.tracked {
-            self.ignored.insert(uid.clone());
+    /// The shell looks at the live Job first; the API server lets nobody add a finalizer to what is being deleted.
+    fn adopt(&mut self, uid: &Uid) -> bool {
+        let deleting = self.pods.get(uid).is_none_or(|pod| pod.deleting);
+        if self.job.deleting || deleting {
+            return false;
         }
-        self.edit(uid, |pod| pod.tracked = false);
+        self.ledger_joined(uid);
+        self.edit(uid, |pod| (pod.owned, pod.tracked) = (true, true));
+        true
+    }
+
+    fn write_status(&mut self, status: &JobStatus) -> bool {
+        if self.seen_job.revision != self.job.revision {
+            return false;
+        }
+        status_rules::check(&self.job, status);
+        self.ledger_counted(status);
+        self.job.status = status.clone();
+        self.job.revision.0 += 1;
+        self.seen_job = self.job.clone();
+        true
     }
 
     fn create(&mut self, create: &Create) {
@@ -172,7 +196,6 @@ impl World {
             uid: uid.clone(),
             owned: true,
             matches: true,
-            tracked: true,
             index: create.index,
             index_failures,
             index_ignored_failures,
@@ -182,11 +205,34 @@ impl World {
         };
         self.creations.push(self.now.as_second() - START);
         self.pods.insert(uid.clone(), view);
-        self.sync_seen(&uid);
-        let active = self.pods.values().filter(|pod| pod.owned && pod.is_active()).count();
-        let parallelism = usize::try_from(self.seen_job.spec.parallelism()).expect("not negative");
-        assert!(active <= parallelism, "{active} active pods, parallelism {parallelism}");
-        assert!(!self.seen_job.spec.is_suspended(), "a suspended Job creates no pods");
+        self.ledger_joined(&uid);
+        self.edit(&uid, |pod| pod.tracked = true);
+        self.check_create(create);
+    }
+
+    /// No pod more than the spec allows, however old what the controller saw was.
+    fn check_create(&self, create: &Create) {
+        let spec = &self.seen_job.spec;
+        assert!(!spec.is_suspended(), "a suspended Job creates no pods");
+        assert!(!self.seen_job.deleting, "a Job that is being deleted creates no pods");
+        assert!(conditions::finished(&self.job.status).is_none(), "a finished Job creates no pods");
+        let own = || self.pods.values().filter(|pod| pod.owned);
+        let occupies = |pod: &&PodView| pod.is_active() || (spec.only_replaces_failed_pods() && pod.is_terminating());
+        let occupied = own().filter(occupies).count();
+        let parallelism = usize::try_from(spec.parallelism()).expect("not negative");
+        assert!(occupied <= parallelism, "{occupied} pods, parallelism {parallelism}");
+        if create.index.is_some() {
+            let same = own().filter(occupies).filter(|pod| pod.index == create.index).count();
+            assert_eq!(same, 1, "index {:?} has {same} pods", create.index);
+            assert!(create.index < Some(spec.indexes()), "index {:?} is out of range", create.index);
+        } else if let Some(completions) = spec.completions {
+            let succeeded = own().filter(|pod| pod.tracked && pod.phase == Phase::Succeeded).count();
+            let active = own().filter(|pod| pod.is_active()).count();
+            let counted = self.listed().0.iter().filter(|uid| !self.is_tracked(uid)).count();
+            let reached = usize::try_from(self.job.status.succeeded.unwrap_or(0)).expect("not negative");
+            let all = active + succeeded + counted + reached;
+            assert!(all <= usize::try_from(completions).expect("not negative"), "more pods than are missing: {all}");
+        }
     }
 
     /// Changes a pod in the store as the controller does: the cache has seen it before the next plan.
@@ -228,6 +274,11 @@ impl World {
 
     /// The kubelet writes the pod's phase; a terminal one never changes.
     pub(super) fn set_phase(&mut self, uid: &Uid, phase: Phase) {
+        self.end(uid, phase, i32::from(phase == Phase::Failed));
+    }
+
+    /// The kubelet writes the pod's phase, and the exit code of its container when the phase is terminal.
+    pub(super) fn end(&mut self, uid: &Uid, phase: Phase, exit_code: i32) {
         let now = self.now;
         if let Some(pod) = self.pods.get_mut(uid)
             && !pod.phase.is_terminal()
@@ -237,7 +288,6 @@ impl World {
             pod.ready_since = (phase == Phase::Running).then_some(now);
             pod.finished = now;
             if phase.is_terminal() {
-                let exit_code = i32::from(phase == Phase::Failed);
                 pod.exits = vec![ContainerExit { name: "main".into(), exit_code }];
             }
         }
@@ -282,6 +332,16 @@ impl World {
         self.job.revision.0 += 1;
     }
 
+    /// Somebody makes a pod without a controller that the Job's selector matches.
+    pub(super) fn orphan(&mut self, index: Option<u32>) {
+        self.orphans += 1;
+        let uid = Uid::from(format!("orphan-{:05}", self.orphans).as_str());
+        let name = Arc::from(uid.as_str());
+        let (created, finished) = (self.now, self.now);
+        let view = PodView { uid: uid.clone(), name, matches: true, index, created, finished, ..PodView::default() };
+        self.pods.insert(uid, view);
+    }
+
     pub(super) fn status(&self) -> &JobStatus {
         &self.job.status
     }
@@ -294,57 +354,5 @@ impl World {
 
     pub(super) fn reasons(&self) -> Vec<&str> {
         self.events.iter().map(|event| event.reason.as_ref()).collect()
-    }
-}
-
-fn true_condition(status: &JobStatus, condition_type: &str) -> bool {
-    conditions::is_true(status, condition_type)
-}
-
-/// Upstream's rules for status updates (`pkg/apis/batch/validation`, `JobStatusValidationOptions`).
-fn check_status(job: &JobInput, new: &JobStatus) {
-    let old = &job.status;
-    let number = |count: Option<i32>| count.unwrap_or(0);
-    for count in [new.active, new.ready, new.terminating, new.succeeded, new.failed] {
-        assert!(number(count) >= 0, "negative counter: {new:?}");
-    }
-    assert!(number(new.ready) <= number(new.active), "more ready than active: {new:?}");
-    assert!(number(new.failed) >= number(old.failed), "failed decreases");
-    let elastic = job.spec.is_indexed() && job.spec.completions == job.spec.parallelism;
-    assert!(elastic || number(new.succeeded) >= number(old.succeeded), "succeeded decreases");
-    for terminal in ["Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"] {
-        assert!(!true_condition(old, terminal) || true_condition(new, terminal), "{terminal} taken back");
-    }
-    let (complete, failed) = (true_condition(new, "Complete"), true_condition(new, "Failed"));
-    assert!(!failed || true_condition(new, "FailureTarget"), "Failed without FailureTarget");
-    assert!(!complete || true_condition(new, "SuccessCriteriaMet"), "Complete without SuccessCriteriaMet");
-    assert!(!(true_condition(new, "FailureTarget") && true_condition(new, "SuccessCriteriaMet")));
-    let lists = new.uncounted_terminated_pods.clone().unwrap_or_default();
-    let uids: Vec<String> = lists.succeeded.into_iter().flatten().chain(lists.failed.into_iter().flatten()).collect();
-    assert_eq!(uids.iter().collect::<BTreeSet<_>>().len(), uids.len(), "uncounted UIDs repeat");
-    assert!(uids.len() <= MAX_UNCOUNTED_PODS, "too many uncounted UIDs");
-    if complete || failed {
-        assert_eq!((number(new.active), number(new.terminating), uids.len()), (0, 0, 0), "finished too early");
-        let excused = job.spec.is_suspended() && job.spec.completions == Some(0);
-        assert!(new.start_time.is_some() || excused, "finished without start time");
-    }
-    assert_eq!(complete, new.completion_time.is_some(), "completionTime goes with Complete");
-    if let (Some(start), Some(end)) = (&new.start_time, &new.completion_time) {
-        assert!(start.0 <= end.0, "completed before it started");
-    }
-    let resumed = true_condition(old, "Suspended") && !true_condition(new, "Suspended");
-    let may_change = job.spec.is_suspended() || resumed || old.start_time.is_none();
-    assert!(may_change || new.start_time == old.start_time, "startTime changed");
-    check_indexes(job, new);
-}
-
-fn check_indexes(job: &JobInput, new: &JobStatus) {
-    assert!(job.spec.is_indexed() || new.completed_indexes.is_none());
-    assert!(job.spec.backoff_limit_per_index.is_some() || new.failed_indexes.is_none());
-    let read = |text: &Option<String>| indexes::Indexes::parse(text.as_deref().unwrap_or_default(), u32::MAX);
-    let (done, failed) = (read(&new.completed_indexes), read(&new.failed_indexes));
-    assert_eq!(done.overlap(&failed), 0, "an index succeeded and failed: {new:?}");
-    if job.spec.is_indexed() {
-        assert_eq!(i64::from(done.total()), i64::from(new.succeeded.unwrap_or(0)));
     }
 }
