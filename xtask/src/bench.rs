@@ -1,9 +1,11 @@
-//! Measures the release build in one run: start, memory, latency, pods and requests per second, each beside its aim.
+//! Measures the release build in one run: start, memory, latency, pods and requests per second, and what a pod costs in
+//! small and in large Jobs, each beside its aim.
 //! Client and server share the machine, so requests per second come with the processor time that the server itself
 //! used. Nothing here asserts: the numbers are for people, and a loaded machine makes them worse.
 
 mod jobs;
 mod requests;
+mod scale;
 mod spawn;
 mod start;
 mod table;
@@ -28,6 +30,12 @@ pub(crate) struct Options {
     /// Its parallelism
     #[arg(long, default_value_t = 50)]
     parallelism: usize,
+    /// Completions of the largest Job of scripted pods; one of a tenth runs before it. 0 leaves both out
+    #[arg(long, value_name = "COMPLETIONS", default_value_t = 100_000)]
+    scripted: usize,
+    /// The example `completions` of the crate `cluster`, instead of building it
+    #[arg(long, value_name = "PROGRAM", hide = true)]
+    scripted_program: Option<PathBuf>,
     /// Seconds for each kind of request
     #[arg(long, default_value_t = 3)]
     seconds: u64,
@@ -58,6 +66,11 @@ fn again_in_release(options: &Options) -> anyhow::Result<ExitCode> {
     command.args(["--completions", &options.completions.to_string()]);
     command.args(["--parallelism", &options.parallelism.to_string()]);
     command.args(["--seconds", &options.seconds.to_string()]);
+    command.args(["--scripted", &options.scripted.to_string()]);
+    if options.scripted > 0 {
+        let program = options.scripted_program.clone().map_or_else(scale::build, Ok)?;
+        command.arg("--scripted-program").arg(std::path::absolute(program)?);
+    }
     if let Some(binary) = &options.binary {
         command.arg("--binary").arg(std::path::absolute(binary)?);
     }
@@ -81,6 +94,9 @@ fn measure(options: &Options, binary: &std::path::Path) -> anyhow::Result<()> {
     memory(&server, &format!("with {} finished pods", options.completions), "", &mut table)?;
     requests::measure(&server, options.seconds, &mut table)?;
     server.stop()?;
+    if let Some(program) = options.scripted_program.as_deref().filter(|_| options.scripted > 0) {
+        scale::measure(program, options.scripted, &mut table)?;
+    }
     println!("\n{table}\n{}", notes());
     Ok(())
 }

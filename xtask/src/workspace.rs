@@ -78,6 +78,15 @@ pub(crate) fn build(profile: Profile, packages: &[&str]) -> anyhow::Result<()> {
     shell::run(&mut command)
 }
 
+/// Builds an example of a package with the release profile; where it is.
+///
+/// # Errors
+/// When the build fails.
+pub(crate) fn build_example(package: &str, name: &str) -> anyhow::Result<PathBuf> {
+    shell::run(cargo().args(["build", "--locked", "--release", "--package", package, "--example", name]))?;
+    Ok(target().join("release").join("examples").join(name))
+}
+
 /// Where Cargo puts a binary.
 pub(crate) fn binary(profile: Profile, name: &str) -> PathBuf {
     let folder = match profile {

@@ -27,12 +27,18 @@ use crate::key::{ObjectKey, Revision, Uid};
 use crate::shared::Recent;
 use crate::status::Status;
 
+/// Where a pod names its node.
+const NODE_NAME: &str = "/spec/nodeName";
+
 /// One revision of one object.
 #[derive(Clone)]
 pub struct Object {
     meta: Meta,
     bytes: Bytes,
     managers: Option<Arc<Managers>>,
+    /// Of a pod that this process committed: `spec.nodeName`, empty when there is none. Every watch of a node's pods, and
+    /// of pods without a node, asks for it with every event.
+    node: Option<Arc<str>>,
 }
 
 /// What objects have in common.
@@ -40,6 +46,7 @@ pub struct Object {
 pub struct SharedParts {
     labels: Recent<BTreeMap<String, String>>,
     owners: Recent<[OwnerRef]>,
+    nodes: Recent<str>,
 }
 
 /// Why bytes or a value are no API object.
@@ -56,7 +63,7 @@ impl Object {
     /// # Errors
     /// When `metadata` has a field of the wrong type.
     pub fn from_value(value: &Value) -> Result<Self, ObjectError> {
-        Ok(Self { meta: Meta::of(value)?, bytes: Bytes::from(serde_json::to_vec(value)?), managers: None })
+        Ok(Self { meta: Meta::of(value)?, bytes: Bytes::from(serde_json::to_vec(value)?), managers: None, node: None })
     }
 
     /// Takes JSON bytes as an object.
@@ -68,7 +75,7 @@ impl Object {
         let mut meta = envelope.metadata;
         meta.api_version = envelope.api_version;
         meta.kind = envelope.kind;
-        Ok(Self { meta, bytes, managers: None })
+        Ok(Self { meta, bytes, managers: None, node: None })
     }
 
     /// The metadata.
@@ -94,6 +101,7 @@ impl Object {
             Some(owners) => meta.owners = owners.clone(),
             None => meta.owners = parts.owners.share(std::mem::take(&mut meta.owners)),
         }
+        self.node = self.node.take().map(|node| parts.nodes.share(node));
         if let Some(previous) = previous.filter(|previous| previous.meta.uid == meta.uid) {
             meta.uid = previous.meta.uid.clone();
         }
@@ -125,7 +133,10 @@ impl Object {
 
     /// Reads one field by its JSON pointer, such as `/spec/nodeName`, and builds nothing else; `None` when it is absent.
     pub fn field(&self, pointer: &str) -> Option<Value> {
-        pointer::read(&self.bytes, pointer)
+        match &self.node {
+            Some(node) if pointer == NODE_NAME => (!node.is_empty()).then(|| Value::from(&**node)),
+            _ => pointer::read(&self.bytes, pointer),
+        }
     }
 
     /// Decodes into a type that may borrow from the object's bytes.

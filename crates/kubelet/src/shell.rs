@@ -125,8 +125,8 @@ impl Kubelet {
         let not_found = || Status::not_found(&PODS, name);
         let (uid, known) = self.shared.pods.named(namespace, name).ok_or_else(not_found)?;
         let (container, run) = match &known {
-            Known::Live(entry) => pod_logs::choose(&Readable::of(&entry.facts, &entry.memory.lock()), options)?,
-            Known::Ended(ended) => pod_logs::choose(&ended.logs, options)?,
+            Known::Live(entry) => pod_logs::choose(name, &Readable::of(&entry.facts, &entry.memory.lock()), options)?,
+            Known::Ended(ended) => pod_logs::choose(name, &ended.logs, options)?,
         };
         let path = Logs::path(&self.shared.log_root(), uid.as_str(), &container, run);
         Ok(self.shared.logs.read(&path, pod_logs::read_options(options, self.shared.clock.now())))

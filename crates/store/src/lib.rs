@@ -28,7 +28,7 @@ pub struct ResourceIndex(pub usize);
 pub struct Bounds {
     /// Events at the most.
     pub events: usize,
-    /// Bytes of encoded objects at the most.
+    /// Bytes at the most, of encoded objects and of what is kept beside each.
     pub bytes: usize,
 }
 

@@ -41,6 +41,13 @@ pub struct Compacted {
     pub oldest: Revision,
 }
 
+/// What an event keeps in memory, about, beside the text of its object.
+const EVENT_BYTES: usize = 512;
+
+fn cost(event: &Event) -> usize {
+    event.object.bytes().len() + EVENT_BYTES
+}
+
 pub(crate) struct Log {
     events: VecDeque<Arc<Event>>,
     /// Every event after this revision is in `events`.
@@ -57,11 +64,11 @@ impl Log {
     }
 
     pub(crate) fn push(&mut self, event: Event) {
-        self.bytes += event.object.bytes().len();
+        self.bytes += cost(&event);
         self.events.push_back(Arc::new(event));
         while self.events.len() > self.bounds.events || (self.bytes > self.bounds.bytes && self.events.len() > 1) {
             let Some(oldest) = self.events.pop_front() else { break };
-            self.bytes -= oldest.object.bytes().len();
+            self.bytes -= cost(&oldest);
             self.start = oldest.revision;
             let resource = oldest.resource.0;
             if self.dropped.len() <= resource {

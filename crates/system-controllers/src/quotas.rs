@@ -92,7 +92,8 @@ impl Controller for Quotas {
                 }
             }
             Observation::Applied(object) => {
-                if may_cost_less(&self.resources[source - 1], &object) {
+                // Asked first: most namespaces have no quotas, and a look into an object costs more than that question.
+                if has_quotas(&namespaces, &object) && may_cost_less(&self.resources[source - 1], &object) {
                     recount(&namespaces, &object, queue);
                 }
             }
@@ -204,10 +205,13 @@ fn observe_quota(namespaces: &mut BTreeMap<String, Namespace>, observation: Obse
 
 /// Has the namespace of an object counted, if it has quotas.
 fn recount(namespaces: &BTreeMap<String, Namespace>, object: &Object, queue: &mut Queue<String>) {
-    let name = object.meta().namespace.as_deref().unwrap_or_default();
-    if namespaces.contains_key(name) {
-        queue.add(name.to_owned());
+    if has_quotas(namespaces, object) {
+        queue.add(object.meta().namespace.clone().unwrap_or_default());
     }
+}
+
+fn has_quotas(namespaces: &BTreeMap<String, Namespace>, object: &Object) -> bool {
+    namespaces.contains_key(object.meta().namespace.as_deref().unwrap_or_default())
 }
 
 /// Whether a change may have made an object cheaper: a pod that ended, shrank or left a scope, a Service that gave up

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fields::Managers;
 use serde_json::{Map, Value};
 
-use super::{Meta, Object, ObjectError};
+use super::{Meta, NODE_NAME, Object, ObjectError};
 use crate::key::Revision;
 
 /// Room for the text of most objects.
@@ -23,6 +23,7 @@ pub struct Draft {
     /// Where in the text the revision goes; nowhere in an object without metadata.
     revision_at: Option<usize>,
     managers: Option<Arc<Managers>>,
+    node: Option<Arc<str>>,
 }
 
 impl Draft {
@@ -40,7 +41,8 @@ impl Draft {
                 None
             }
         };
-        Ok(Self { meta, text, revision_at, managers: None })
+        let node = if meta.kind == "Pod" { node(value) } else { None };
+        Ok(Self { meta, text, revision_at, managers: None, node })
     }
 
     /// The same object with managers of its fields.
@@ -51,7 +53,7 @@ impl Draft {
 
     /// The object at a revision.
     pub fn at(self, revision: Revision) -> Object {
-        let Self { mut meta, text, revision_at, managers } = self;
+        let Self { mut meta, text, revision_at, managers, node } = self;
         let bytes = match revision_at {
             None => Bytes::copy_from_slice(&text),
             Some(at) => {
@@ -65,7 +67,16 @@ impl Draft {
                 bytes.into()
             }
         };
-        Object { meta, bytes, managers: None }.with_managers(managers)
+        Object { meta, bytes, managers: None, node }.with_managers(managers)
+    }
+}
+
+/// The node of a pod, empty when it has none; `None` when that cannot be told apart from an empty name.
+fn node(pod: &Value) -> Option<Arc<str>> {
+    match pod.pointer(NODE_NAME) {
+        None => Some("".into()),
+        Some(Value::String(name)) if !name.is_empty() => Some(name.as_str().into()),
+        Some(_) => None,
     }
 }
 
@@ -147,6 +158,19 @@ mod tests {
             assert_eq!(drafted.bytes(), plain.bytes());
             assert_eq!(drafted.meta().revision, Revision(12_345));
             assert_eq!(format!("{:?}", drafted.meta()), format!("{:?}", plain.meta()));
+        }
+    }
+
+    #[test]
+    fn a_pods_node_reads_the_same_with_and_without_a_look_at_its_text() {
+        for spec in [json!({}), json!({"nodeName": "n"}), json!({"nodeName": ""}), json!(null), json!({"nodeName": 7})]
+        {
+            for kind in ["Pod", "Binding"] {
+                let value = json!({"kind": kind, "metadata": {"name": "a"}, "spec": spec});
+                let drafted = Draft::of(&value).unwrap().at(Revision(1));
+                assert_eq!(drafted.field(NODE_NAME), Object::from_value(&value).unwrap().field(NODE_NAME));
+                assert_eq!(drafted.field("/metadata/name"), Some("a".into()));
+            }
         }
     }
 

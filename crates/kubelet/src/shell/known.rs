@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use api::shared::Recent;
 use api::{ObjectKey, Uid};
 use dashmap::DashMap;
+use parking_lot::Mutex;
 
 use super::pod_logs::Readable;
 use super::worker::PodEntry;
@@ -21,7 +23,7 @@ pub(super) enum Known {
 /// What is left of a pod that has ended.
 pub(super) struct Ended {
     pub(super) key: ObjectKey,
-    pub(super) logs: Readable,
+    pub(super) logs: Arc<Readable>,
 }
 
 impl Known {
@@ -38,6 +40,8 @@ impl Known {
 pub(super) struct Pods {
     by_uid: DashMap<Uid, Known>,
     names: DashMap<ObjectKey, Uid>,
+    /// The pods of one Job end alike.
+    readable: Mutex<Recent<Readable>>,
 }
 
 impl Pods {
@@ -72,7 +76,8 @@ impl Pods {
     /// The pod has ended; one that was forgotten meanwhile stays so.
     pub(super) fn end(&self, entry: &PodEntry) {
         if let Some(mut known) = self.by_uid.get_mut(&entry.uid) {
-            let logs = Readable::of(&entry.facts, &entry.memory.lock());
+            let logs = Arc::new(Readable::of(&entry.facts, &entry.memory.lock()));
+            let logs = self.readable.lock().share(logs);
             *known = Known::Ended(Arc::new(Ended { key: entry.key.clone(), logs }));
         }
     }

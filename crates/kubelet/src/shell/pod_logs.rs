@@ -9,14 +9,13 @@ use crate::logs::ReadOptions;
 use crate::plan::{ContainerFacts, ContainerMemory, Memory, PodFacts, State};
 
 /// What there is to read of a pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Readable {
-    pod: Box<str>,
     containers: Box<[Runs]>,
 }
 
 /// What there is to read of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Runs {
     name: Box<str>,
     init: bool,
@@ -43,15 +42,14 @@ impl Readable {
                 State::Waiting | State::Starting => Some("ContainerCreating"),
             },
         };
-        let containers = pod.containers.iter().zip(&memory.containers).map(runs).collect();
-        Self { pod: pod.name.as_str().into(), containers }
+        Self { containers: pod.containers.iter().zip(&memory.containers).map(runs).collect() }
     }
 }
 
-/// The container and the run.
-pub(super) fn choose(logs: &Readable, options: &LogOptions) -> Result<(String, u32), Status> {
-    let container = container(logs, options.container.as_deref().filter(|name| !name.is_empty()))?;
-    let (pod, name) = (&logs.pod, &container.name);
+/// The container and the run, of the pod of that name.
+pub(super) fn choose(pod: &str, logs: &Readable, options: &LogOptions) -> Result<(String, u32), Status> {
+    let container = container(pod, logs, options.container.as_deref().filter(|name| !name.is_empty()))?;
+    let name = &container.name;
     let read = |run: u32| (name.to_string(), run);
     let before = container.restarts.checked_sub(1).filter(|_| container.has_last);
     if options.previous {
@@ -69,20 +67,20 @@ pub(super) fn choose(logs: &Readable, options: &LogOptions) -> Result<(String, u
     }
 }
 
-fn container<'a>(logs: &'a Readable, name: Option<&str>) -> Result<&'a Runs, Status> {
+fn container<'a>(pod: &str, logs: &'a Readable, name: Option<&str>) -> Result<&'a Runs, Status> {
     let mut regular = logs.containers.iter().filter(|container| !container.init);
     match name {
         Some(name) => logs
             .containers
             .iter()
             .find(|container| *container.name == *name)
-            .ok_or_else(|| Status::bad_request(format!("container {name} is not valid for pod {}", logs.pod))),
+            .ok_or_else(|| Status::bad_request(format!("container {name} is not valid for pod {pod}"))),
         None => match (regular.next(), regular.next()) {
             (Some(only), None) => Ok(only),
             _ => {
                 let names: Vec<&str> = logs.containers.iter().map(|container| &*container.name).collect();
-                let (name, names) = (&logs.pod, names.join(" "));
-                let text = format!("a container name must be specified for pod {name}, choose one of: [{names}]");
+                let names = names.join(" ");
+                let text = format!("a container name must be specified for pod {pod}, choose one of: [{names}]");
                 Err(Status::bad_request(text))
             }
         },

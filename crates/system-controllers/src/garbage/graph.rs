@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use api::resource::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
+use api::shared::Recent;
 use api::{Gvr, Kind, Meta, OwnerRef, Uid, key};
 
 /// A resource whose objects own or are owned.
@@ -141,6 +142,8 @@ pub struct Graph {
     resources: Vec<Resource>,
     kinds: HashMap<(String, String), usize>,
     nodes: HashMap<Uid, Node>,
+    /// Held once for all objects of each.
+    namespaces: Recent<str>,
 }
 
 impl Graph {
@@ -148,7 +151,7 @@ impl Graph {
     pub fn new(resources: Vec<Resource>) -> Self {
         let name = |resource: &Resource| (resource.kind.group.to_string(), resource.kind.kind.to_string());
         let kinds = resources.iter().enumerate().map(|(index, resource)| (name(resource), index)).collect();
-        Self { resources, kinds, nodes: HashMap::new() }
+        Self { resources, kinds, nodes: HashMap::new(), namespaces: Recent::default() }
     }
 
     /// The resource with this index.
@@ -188,7 +191,7 @@ impl Graph {
         };
         let observed = Observed {
             resource,
-            namespace: meta.namespace.as_deref().map(Arc::from),
+            namespace: meta.namespace.as_deref().map(|namespace| self.namespaces.share(Arc::from(namespace))),
             name: Arc::from(meta.name.as_str()),
             deleting: meta.is_deleting(),
             foreground: meta.has_finalizer(FOREGROUND_FINALIZER),

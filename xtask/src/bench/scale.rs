@@ -1,0 +1,105 @@
+//! Whether a pod of a large Job costs more than one of a small Job: scripted pods, so that no process of theirs is
+//! measured, and a process of the cluster's own for each size.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::Value;
+
+use super::table::Table;
+use crate::{shell, workspace};
+
+/// Pods at a time.
+const PARALLELISM: usize = 500;
+/// How much smaller the small Job is.
+const FACTOR: usize = 10;
+/// How long one run may take.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// What one run took.
+struct Outcome {
+    completions: usize,
+    seconds: f64,
+    processor_seconds: f64,
+    rss_kib: f64,
+    peak_kib: f64,
+    idle_kib: f64,
+}
+
+/// Builds the program that is measured.
+///
+/// # Errors
+/// When the build fails.
+pub(super) fn build() -> anyhow::Result<PathBuf> {
+    workspace::build_example("cluster", "completions")
+}
+
+/// Runs both sizes.
+///
+/// # Errors
+/// When a run fails, or not all of its pods succeed.
+pub(super) fn measure(program: &Path, completions: usize, table: &mut Table) -> anyhow::Result<()> {
+    let small = run(program, completions / FACTOR)?;
+    small.show(table, ["", ""]);
+    let large = run(program, completions)?;
+    large.show(table, ["20 s", "512 MiB"]);
+    let ratio = |cost: fn(&Outcome) -> f64| format!("{:.2}", cost(&large) / cost(&small));
+    table.row("  its cost per pod to the smaller one's, time", &ratio(Outcome::seconds_each), "1.3");
+    table.row("  the same, processor time", &ratio(Outcome::processor_each), "1.3");
+    table.row("  the same, memory above idle", &ratio(Outcome::kib_each), "1.3");
+    Ok(())
+}
+
+impl Outcome {
+    fn seconds_each(&self) -> f64 {
+        self.seconds / self.completions as f64
+    }
+
+    fn processor_each(&self) -> f64 {
+        self.processor_seconds / self.completions as f64
+    }
+
+    fn kib_each(&self) -> f64 {
+        (self.rss_kib - self.idle_kib) / self.completions as f64
+    }
+
+    fn show(&self, table: &mut Table, [time_aim, memory_aim]: [&str; 2]) {
+        let time = format!(
+            "{:.1} s, {:.0} pods/s, {:.0} us of processor each",
+            self.seconds,
+            1.0 / self.seconds_each(),
+            self.processor_each() * 1e6,
+        );
+        table.row(&format!("a Job of {} scripted pods, parallelism {PARALLELISM}", self.completions), &time, time_aim);
+        let mib = |kib: f64| kib / 1024.0;
+        let memory = format!(
+            "{:.0} MiB RSS, {:.0} MiB at its peak, {:.1} KiB each above idle",
+            mib(self.rss_kib),
+            mib(self.peak_kib),
+            self.kib_each(),
+        );
+        table.row("  resident memory with all of them finished", &memory, memory_aim);
+    }
+}
+
+fn run(program: &Path, completions: usize) -> anyhow::Result<Outcome> {
+    let mut command = Command::new(program);
+    command.args([completions.to_string(), PARALLELISM.to_string()]);
+    let outcome = shell::capture(&mut command, LIMIT)?;
+    if !outcome.succeeded() {
+        bail!("`{}` failed: {}{}", shell::line(&command), outcome.stdout, outcome.stderr);
+    }
+    let figures: Value = serde_json::from_str(&outcome.stdout).context("reading its figures")?;
+    ensure!(figures["succeeded"] == completions, "not all pods succeeded: {figures}");
+    let figure = |name: &str| figures[name].as_f64().with_context(|| format!("no figure `{name}`"));
+    Ok(Outcome {
+        completions,
+        seconds: figure("seconds")?,
+        processor_seconds: figure("processor_seconds")?,
+        rss_kib: figure("rss_kib")?,
+        peak_kib: figure("peak_kib")?,
+        idle_kib: figure("idle_kib")?,
+    })
+}
