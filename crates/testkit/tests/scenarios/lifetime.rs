@@ -123,3 +123,21 @@ fn a_finished_job_of_another_manager_goes_in_time() {
         },
     );
 }
+
+#[test]
+fn an_expired_job_stays_for_the_finalizer_of_a_user() {
+    both(
+        |_| Run::exits(0, seconds(0)),
+        |sim| {
+            let mut held = job("held", json!({"ttlSecondsAfterFinished": 60}));
+            held["metadata"]["finalizers"] = json!(["example.com/held"]);
+            sim.create(&JOBS, held);
+            sim.advance(minutes(5));
+            let held = sim.get(&JOBS, "held");
+            assert!(!held["metadata"]["deletionTimestamp"].is_null() && sim.list(&PODS, "").is_empty(), "{held:#}");
+            sim.patch(&JOBS, "held", json!({"metadata": {"finalizers": null}}));
+            sim.settle();
+            assert!(sim.get(&JOBS, "held").is_null());
+        },
+    );
+}

@@ -186,3 +186,24 @@ fn on_failure_restarts_the_container_in_its_pod() {
         },
     );
 }
+
+/// The page's warning about bare pods: nobody replaces them, where a Job starts another.
+#[test]
+fn a_bare_pod_is_not_replaced_and_a_jobs_pod_is() {
+    both(
+        |_| Run::never_ends(),
+        |sim| {
+            let spec = json!({"restartPolicy": "Never", "containers": [{"name": "main", "image": "scripted"}]});
+            let metadata = json!({"name": "bare", "namespace": "default"});
+            sim.create(&PODS, json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}));
+            sim.create(&JOBS, job("kept", json!({})));
+            sim.advance(seconds(5));
+            for pod in sim.list(&PODS, "") {
+                sim.delete(&PODS, crate::harness::name(&pod), "Background");
+            }
+            sim.advance(minutes(2));
+            assert!(sim.get(&PODS, "bare").is_null());
+            assert_eq!((in_phase(sim, "kept", "Running"), starts(sim, "kept").len()), (1, 2));
+        },
+    );
+}
