@@ -1,5 +1,9 @@
 //! Whether a pod of a large Job costs more than one of a small Job: scripted pods, so that no process of theirs is
 //! measured, and a process of the cluster's own for each size.
+//!
+//! Of pods that have ended the newest 12,500 stay, as upstream's `--terminated-pod-gc-threshold` has it, and are collected
+//! every 20 s: a run that takes longer deletes the others too, which is part of its cost, and one that is quicker than that
+//! holds all of them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +17,8 @@ use crate::{shell, workspace};
 
 /// Pods at a time.
 const PARALLELISM: usize = 500;
+/// The size that the aims are for.
+const AIMED_AT: usize = 100_000;
 /// How much smaller the small Job is.
 const FACTOR: usize = 10;
 /// How long one run may take.
@@ -44,7 +50,7 @@ pub(super) fn measure(program: &Path, completions: usize, table: &mut Table) -> 
     let small = run(program, completions / FACTOR)?;
     small.show(table, ["", ""]);
     let large = run(program, completions)?;
-    large.show(table, ["20 s", "512 MiB"]);
+    large.show(table, if completions == AIMED_AT { ["20 s", "512 MiB"] } else { ["", ""] });
     let ratio = |cost: fn(&Outcome) -> f64| format!("{:.2}", cost(&large) / cost(&small));
     table.row("  its cost per pod to the smaller one's, time", &ratio(Outcome::seconds_each), "1.3");
     table.row("  the same, processor time", &ratio(Outcome::processor_each), "1.3");
@@ -80,7 +86,7 @@ impl Outcome {
             mib(self.peak_kib),
             self.kib_each(),
         );
-        table.row("  resident memory with all of them finished", &memory, memory_aim);
+        table.row("  resident memory when the last of them has ended", &memory, memory_aim);
     }
 }
 
