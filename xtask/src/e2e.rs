@@ -61,6 +61,8 @@ impl Default for Options {
 enum Suite {
     /// Real kubectls, 1.20 and newer
     Kubectl,
+    /// The documentation's page on Jobs, section by section, with the same kubectls
+    Page,
     /// kubectl-job's own screens and exit codes
     Plugin,
     /// What well-behaved clients never send
@@ -108,6 +110,7 @@ pub(crate) fn run_all(options: &Options) -> anyhow::Result<(usize, usize)> {
     for suite in chosen {
         let run = match suite {
             Suite::Kubectl => kubectl::run,
+            Suite::Page => kubectl::page::run,
             Suite::Plugin => plugin::run,
             Suite::Hostile => hostile::run,
             Suite::Load => load::run,

@@ -28,6 +28,7 @@ use parking_lot::Mutex;
 use registry::Catalogue;
 use store::Bounds;
 use system_controllers::Resource;
+use tokio::task::JoinHandle;
 
 pub use apiserver::Commit;
 pub use config::{Component, Config, Error, ImageRule, Interpose, Pods, SupervisorCommand};
@@ -54,6 +55,8 @@ pub struct Cluster {
     kubelet: Arc<Kubelet>,
     stepper: Option<Arc<Stepper>>,
     serving: Mutex<Option<Serving>>,
+    /// Keeps the objects that say where the API is served.
+    keeper: Mutex<Option<JoinHandle<()>>>,
     local: Arc<Local>,
     token: String,
 }
@@ -102,7 +105,17 @@ impl Cluster {
             stepper.hold_while(move || kubelet.upgrade().is_some_and(|kubelet| kubelet.running_containers() > 0));
         }
         parts.start_all().await?;
-        Ok(Self { server, client, parts, kubelet, stepper: config.stepper, serving: Mutex::new(None), local, token })
+        Ok(Self {
+            server,
+            client,
+            parts,
+            kubelet,
+            stepper: config.stepper,
+            serving: Mutex::default(),
+            keeper: Mutex::default(),
+            local,
+            token,
+        })
     }
 
     /// A client that calls this cluster in process.
@@ -133,6 +146,11 @@ impl Cluster {
         self.parts.publish_certificate(&ca_pem).await;
         // After the certificate: who knows the address can trust it.
         self.server.publish_address(address);
+        let keeper = tokio::spawn(self.server.clone().keep_address(address));
+        let before = self.keeper.lock().replace(keeper);
+        if let Some(before) = before {
+            stop(before).await;
+        }
         let before = self.serving.lock().replace(serving);
         if let Some(before) = before {
             before.shutdown().await;
@@ -199,6 +217,10 @@ impl Cluster {
         if let Some(serving) = serving {
             serving.shutdown().await;
         }
+        let keeper = self.keeper.lock().take();
+        if let Some(keeper) = keeper {
+            stop(keeper).await;
+        }
         self.parts.stop_all().await;
         self.kubelet.shutdown().await;
         // The pods were in memory only: nobody can ask for their logs any more.
@@ -219,6 +241,13 @@ fn advisor(node: Arc<OnceLock<Weak<Kubelet>>>) -> impl Fn(&serde_json::Value) ->
         let kubelet = node.get().and_then(Weak::upgrade);
         advice::advice(object, kubelet.is_none_or(|kubelet| !kubelet.lacks_sandboxes()))
     }
+}
+
+/// Ends a task that does not end by itself.
+async fn stop(task: JoinHandle<()>) {
+    task.abort();
+    // An error says that it was cut off, as it was to be.
+    let _cut = task.await;
 }
 
 fn asynchronous(listener: TcpListener) -> std::io::Result<tokio::net::TcpListener> {

@@ -109,6 +109,11 @@ impl Strategy for PriorityClassStrategy {
         errors
     }
 
+    fn deletion_refusal(&self, name: &str) -> Option<&'static str> {
+        let is_system = matches!(name, NODE_CRITICAL | CLUSTER_CRITICAL);
+        is_system.then_some("this is a system priority class and cannot be deleted")
+    }
+
     fn columns(&self) -> &'static [Column] {
         COLUMNS
     }

@@ -33,13 +33,17 @@ const NAMESPACE_SOURCE: usize = 0;
 /// What the API answers, save that one exists.
 pub async fn create_system_namespaces(client: &Client) -> Result<(), Error> {
     for name in SYSTEM_NAMESPACES {
-        let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
-        match client.create(&NAMESPACES, None, namespace).await {
-            Err(error) if error.is_already_exists() => {}
-            other => drop(other?),
-        }
+        create(client, name).await?;
     }
     Ok(())
+}
+
+async fn create(client: &Client, name: &str) -> Result<(), Error> {
+    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+    match client.create(&NAMESPACES, None, namespace).await {
+        Err(error) if error.is_already_exists() => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 struct Namespaces {
@@ -84,7 +88,11 @@ impl Controller for Namespaces {
             }
             (NAMESPACE_SOURCE, Observation::Applied(object)) => note(&mut terminating, object, queue),
             (NAMESPACE_SOURCE, Observation::Deleted(object)) => {
-                terminating.remove(&object.meta().name);
+                let name = &object.meta().name;
+                terminating.remove(name);
+                if SYSTEM_NAMESPACES.contains(&name.as_str()) {
+                    queue.add(name.clone());
+                }
             }
             // A pod that goes may have been the last one.
             (_, Observation::Deleted(pod)) => {
@@ -103,12 +111,12 @@ impl Controller for Namespaces {
     }
 
     async fn reconcile(&self, name: String) -> Result<Outcome, Error> {
-        let (object, looks) = {
-            let mut terminating = self.terminating.lock();
-            let Some(entry) = terminating.get_mut(&name) else { return Ok(Outcome::done()) };
+        let known = self.terminating.lock().get_mut(&name).map(|entry| {
             entry.looks += 1;
             (entry.object.clone(), entry.looks - 1)
-        };
+        });
+        // Its namespace is gone: one of the system's comes back.
+        let Some((object, looks)) = known else { return self.restore(&name).await };
         let namespace = object.to_value();
         if plan::plan(object.meta().is_deleting(), &finalizers(&namespace)) == Step::Nothing {
             return Ok(Outcome::done());
@@ -144,6 +152,13 @@ fn finalizers(namespace: &Value) -> Vec<String> {
 }
 
 impl Namespaces {
+    async fn restore(&self, name: &str) -> Result<Outcome, Error> {
+        if SYSTEM_NAMESPACES.contains(&name) {
+            create(&self.client, name).await?;
+        }
+        Ok(Outcome::done())
+    }
+
     /// Deletes what the namespace holds, and says what is still there. While pods are left, nothing else is touched:
     /// they may need their ConfigMaps and Secrets to end well.
     async fn empty(&self, namespace: &str) -> Result<Remains, Error> {

@@ -199,6 +199,20 @@ async fn a_deleted_namespace_goes_with_its_content_pods_first() {
     world.shutdown().await;
 }
 
+#[tokio::test]
+async fn a_namespace_of_the_system_comes_back() {
+    let world = World::start().await;
+    let before = world.get("namespaces", "", "kube-node-lease")["metadata"]["uid"].clone();
+    world.delete("namespaces", "", "kube-node-lease", "Background");
+    eventually(|| {
+        let uid = &world.get("namespaces", "", "kube-node-lease")["metadata"]["uid"];
+        uid.is_string() && *uid != before
+    })
+    .await;
+    eventually(|| world.has("serviceaccounts", "kube-node-lease", "default")).await;
+    world.shutdown().await;
+}
+
 fn node(name: &str, labels: Value) -> Value {
     json!({
         "metadata": { "name": name, "labels": labels },

@@ -19,6 +19,7 @@ mod made;
 mod manifests;
 mod mistakes;
 mod objects;
+pub(super) mod page;
 mod proxied;
 mod reading;
 mod removed;

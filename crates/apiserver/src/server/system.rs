@@ -1,11 +1,14 @@
 //! The objects that a server makes of itself when it starts: the priority classes of the system, and the Service
 //! `kubernetes` with its endpoints (`pkg/controlplane/controller/kubernetesservice`).
 //!
-//! Differs: an object that somebody deletes does not come back before the next start.
+//! Priority classes of the system cannot be deleted, as upstream; the Service and its endpoints come back at once when
+//! somebody deletes them ([`ApiServer::keep_address`]).
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use api::{Body, Gvr, ObjectKey, Request, Verb};
+use futures::FutureExt;
 use registry::service::API_SERVER_ADDRESS;
 use serde_json::{Value, json};
 use store::{Change, Expected, ResourceIndex};
@@ -57,6 +60,21 @@ impl ApiServer {
             slice["endpoints"] = json!([{"addresses": [ip], "conditions": {"ready": true}}]);
             slice["ports"] = endpoint_ports.clone();
         });
+    }
+
+    /// Says where the server can be reached again, whenever what says it is gone. Does not end.
+    pub async fn keep_address(self: Arc<Self>, address: SocketAddr) {
+        let resources = [SERVICES, ENDPOINTS, ENDPOINT_SLICES];
+        let found = resources.iter().filter_map(|resource| self.catalogue.find(resource));
+        let indexes: Vec<ResourceIndex> = found.map(|served| ResourceIndex(served.stored)).collect();
+        let mut commits: Vec<_> = indexes.iter().map(|index| self.commits(*index)).collect();
+        let key = ObjectKey::namespaced(NAMESPACE, NAME);
+        loop {
+            if indexes.iter().any(|index| self.store.get(*index, &key).is_none()) {
+                self.publish_address(address);
+            }
+            futures::future::select_all(commits.iter_mut().map(|commits| commits.rung().boxed())).await;
+        }
     }
 
     /// Returns whether the object is new.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::common::{PODS, http_client, log, start, until, until_none};
 
 const REVIEWS: Gvr = Gvr::known("authentication.k8s.io", "v1", "selfsubjectreviews");
+const ENDPOINTS: Gvr = Gvr::known("", "v1", "endpoints");
 const SERVICES: Gvr = Gvr::known("", "v1", "services");
 
 /// A pod that prints its environment and stays.
@@ -84,6 +85,21 @@ async fn a_pod_speaks_to_the_api_for_as_long_as_it_is_there() {
     assert!(refused.to_string().contains("401 Unauthorized"), "{refused}");
     while directory.exists() {
         tokio::task::yield_now().await;
+    }
+    own.cluster.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_says_where_the_api_is_comes_back() {
+    let own = start().await;
+    let served = http_client(&own).await;
+    for resource in [SERVICES, ENDPOINTS] {
+        let before = served.get(&resource, Some("default"), "kubernetes").await.expect("it is there");
+        served.delete(&resource, Some("default"), "kubernetes", &Default::default()).await.expect("deleted");
+        let uid = before.meta().uid.to_string();
+        let after = until(&served, &resource, "kubernetes", |object| object["metadata"]["uid"] != uid.as_str()).await;
+        let field = if resource == SERVICES { "spec" } else { "subsets" };
+        assert_eq!(after[field]["ports"], before.to_value()[field]["ports"]);
     }
     own.cluster.shutdown().await;
 }

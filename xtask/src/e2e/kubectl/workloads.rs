@@ -87,7 +87,7 @@ fn controllers() -> Vec<Step> {
         step("get rc web").out("NAME DESIRED CURRENT READY AGE\nweb 1 1 1 *").within(20),
         step("get events --field-selector reason=SuccessfulDelete,involvedObject.name=web").has("* Deleted pod: web-*"),
         // Pods that are left behind are adopted by the next controller that selects them.
-        step("delete rc web --cascade=false").since(20).until(19).out("replicationcontroller \"web\" deleted*"),
+        step("delete rc web --cascade=orphan").out("replicationcontroller \"web\" deleted*"),
         step("get pods -l app=web --no-headers").has("web-* 1/1 Running 0 *"),
         step("get pods -l app=web -o jsonpath={.items[*].metadata.ownerReferences}").out("").within(20),
         step("create -f {work}/controller.yaml").out("replicationcontroller/web created"),
