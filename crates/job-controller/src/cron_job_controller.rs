@@ -203,20 +203,11 @@ impl Controller for Inner {
 /// What came of a plan's deletes and its start.
 #[derive(Default)]
 struct Outcomes {
-    /// Jobs that could not be deleted.
+    /// Active Jobs that could not be deleted.
     kept: HashSet<Uid>,
     started: Option<(Reference, Timestamp)>,
-    /// The first refusal.
+    /// A refusal.
     failure: Option<Error>,
-}
-
-impl Outcomes {
-    fn deleted(&mut self, uid: &Uid, result: Result<(), Error>) {
-        if let Err(error) = result {
-            self.kept.insert(uid.clone());
-            self.failure.get_or_insert(error);
-        }
-    }
 }
 
 impl Inner {
@@ -234,14 +225,16 @@ impl Inner {
         }
         let mut outcome = Outcomes::default();
         for (uid, name) in &plan.deletes {
-            outcome.deleted(uid, self.delete(cron_job, uid, name).await);
+            outcome.failure = outcome.failure.or(self.delete(cron_job, uid, name).await.err());
         }
         for (uid, name) in &plan.replaces {
-            outcome.deleted(uid, self.delete(cron_job, uid, name).await);
+            if let Err(error) = self.delete(cron_job, uid, name).await {
+                outcome.kept.insert(uid.clone());
+                outcome.failure = Some(error);
+            }
         }
         // As upstream, nothing is started beside what could not be replaced.
-        let replaced = !plan.replaces.iter().any(|(uid, _)| outcome.kept.contains(uid));
-        if let Some(start) = plan.start.as_ref().filter(|_| replaced) {
+        if let Some(start) = plan.start.as_ref().filter(|_| outcome.kept.is_empty()) {
             match self.start(cron_job, start).await {
                 Ok(job) => outcome.started = job.map(|job| (job, start.scheduled)),
                 Err(error) => outcome.failure = Some(error),

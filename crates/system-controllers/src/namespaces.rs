@@ -121,7 +121,7 @@ impl Controller for Namespaces {
         if plan::plan(object.meta().is_deleting(), &finalizers(&namespace)) == Step::Nothing {
             return Ok(Outcome::done());
         }
-        let remains = self.empty(&name).await?;
+        let remains = self.empty(&name).await;
         if remains.is_empty() {
             self.finalize(&name, namespace).await?;
             return Ok(Outcome::done());
@@ -161,17 +161,27 @@ impl Namespaces {
 
     /// Deletes what the namespace holds, and says what is still there. While pods are left, nothing else is touched:
     /// they may need their ConfigMaps and Secrets to end well.
-    async fn empty(&self, namespace: &str) -> Result<Remains, Error> {
+    async fn empty(&self, namespace: &str) -> Remains {
         let mut remains = Remains::default();
         for resource in &self.resources {
-            let left = self.empty_of(resource, namespace).await?;
+            let left = match self.empty_of(resource, namespace).await {
+                Ok(left) => left,
+                // The others still can go; what could not is tried again.
+                Err(error) => {
+                    remains.fail(&error);
+                    if *resource == PODS {
+                        break;
+                    }
+                    continue;
+                }
+            };
             let finalizers = left.iter().flat_map(|object| object.meta().finalizers.iter());
             remains.note(resource, left.len(), finalizers);
             if *resource == PODS && !left.is_empty() {
                 break;
             }
         }
-        Ok(remains)
+        remains
     }
 
     async fn empty_of(&self, resource: &Gvr, namespace: &str) -> Result<Vec<Arc<Object>>, Error> {

@@ -18,6 +18,8 @@ pub struct Remains {
     pub content: Vec<String>,
     /// Finalizers on what is left, with how many objects carry each; sorted.
     pub finalizers: Vec<(String, usize)>,
+    /// Why some of it could not be deleted or looked at.
+    pub failures: Vec<String>,
 }
 
 /// The next step.
@@ -41,9 +43,15 @@ pub fn look_again(looks: u32, now: Timestamp) -> Timestamp {
 }
 
 impl Remains {
-    /// Whether nothing is left.
+    /// Whether nothing is left, and that is certain.
     pub fn is_empty(&self) -> bool {
-        self.content.is_empty()
+        self.content.is_empty() && self.failures.is_empty()
+    }
+
+    /// Notes that a resource could not be emptied.
+    pub fn fail(&mut self, error: &dyn std::fmt::Display) {
+        self.failures.push(error.to_string());
+        self.failures.sort();
     }
 
     /// Notes what is left of one resource.
@@ -80,11 +88,22 @@ impl Remains {
         let reason = |present, yes, no| if present { yes } else { no };
         let discovered = "All resources successfully discovered".to_owned();
         let parsed = "All legacy kube types successfully parsed".to_owned();
-        let deleted = "All content successfully deleted, may be waiting on finalization".to_owned();
+        let deletion_failed = !self.failures.is_empty();
+        let deleted = if deletion_failed {
+            let (count, all) = (self.failures.len(), self.failures.join(", "));
+            format!("Failed to delete all resource types, {count} remaining: {all}")
+        } else {
+            "All content successfully deleted, may be waiting on finalization".to_owned()
+        };
         [
             ("NamespaceDeletionDiscoveryFailure", "False", "ResourcesDiscovered", discovered),
             ("NamespaceDeletionGroupVersionParsingFailure", "False", "ParsedGroupVersions", parsed),
-            ("NamespaceDeletionContentFailure", "False", "ContentDeleted", deleted),
+            (
+                "NamespaceDeletionContentFailure",
+                status(deletion_failed),
+                reason(deletion_failed, "ContentDeletionFailed", "ContentDeleted"),
+                deleted,
+            ),
             (
                 "NamespaceContentRemaining",
                 status(some_content),
@@ -138,6 +157,18 @@ mod tests {
             conditions[4].3,
             "Some content in the namespace has finalizers remaining: x/a in 1 resource instances, x/b in 2 resource instances"
         );
+    }
+
+    #[test]
+    fn what_could_not_be_deleted_is_told_and_keeps_the_namespace() {
+        let mut remains = Remains::default();
+        remains.fail(&"b is held");
+        remains.fail(&"a is held");
+        assert!(!remains.is_empty());
+        let failure = &remains.conditions()[2];
+        assert_eq!((failure.1, failure.2), ("True", "ContentDeletionFailed"));
+        assert_eq!(failure.3, "Failed to delete all resource types, 2 remaining: a is held, b is held");
+        assert_eq!(remains.conditions()[3].1, "False");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What simulations promise: time, repeatability, faults.
 
+mod controllers;
 mod faults;
 mod repeats;
 mod time;

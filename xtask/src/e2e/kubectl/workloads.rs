@@ -80,7 +80,7 @@ fn controllers() -> Vec<Step> {
         step("describe rc web")
             .has("Replicas: 3 current / 3 desired")
             .has("Pods Status: 3 Running / 0 Waiting / 0 Succeeded / 0 Failed")
-            .has("* Normal SuccessfulCreate * replication-controller Created pod: web-*"),
+            .has("Normal SuccessfulCreate * replication-controller Created pod: web-*"),
         step("scale rc web --current-replicas=1 --replicas=2").exits(1).err_has("*xpected replicas to be 1, was 3"),
         step("get --raw /api/v1/namespaces/default/replicationcontrollers/web/scale").has("*\"selector\":\"app=web\"*"),
         step("scale rc web --replicas=1").out("replicationcontroller/web scaled"),
