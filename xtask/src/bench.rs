@@ -1,5 +1,5 @@
-//! Measures the release build in one run: start, memory, latency, pods and requests per second, and what a pod costs in
-//! small and in large Jobs, each beside its aim.
+//! Measures the release build in one run: start, virtual time, memory, latency, pods and requests per second, and what a
+//! pod costs in small and in large Jobs, each beside its aim.
 //! Client and server share the machine, so requests per second come with the processor time that the server itself
 //! used. Nothing here asserts: the numbers are for people, and a loaded machine makes them worse.
 
@@ -9,6 +9,7 @@ mod scale;
 mod spawn;
 mod start;
 mod table;
+mod virtual_time;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -61,6 +62,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 fn again_in_release(options: &Options) -> anyhow::Result<ExitCode> {
     let packages: &[&str] = if options.binary.is_some() { &["xtask"] } else { &["kubectl-job", "xtask"] };
     workspace::build(Profile::Release, packages)?;
+    virtual_time::build()?;
     let mut command = Command::new(workspace::binary(Profile::Release, "xtask"));
     command.args(["bench", "--measure"]);
     command.args(["--completions", &options.completions.to_string()]);
@@ -82,6 +84,7 @@ fn measure(options: &Options, binary: &std::path::Path) -> anyhow::Result<()> {
     let mut table = Table::default();
     describe_machine();
     start::measure(binary, &mut table)?;
+    virtual_time::measure(&mut table)?;
     let server = Server::start(binary, &[])?;
     memory(&server, "idle", "25 MiB", &mut table)?;
     let endpoint = server.endpoint()?;

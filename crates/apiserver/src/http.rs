@@ -4,6 +4,7 @@
 //! Invariant: it listens on loopback only, over TLS only, and without the token it tells nothing but that it lives.
 
 mod body;
+mod clock;
 mod closing;
 mod connection;
 mod custom_resources;

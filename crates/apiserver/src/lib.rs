@@ -4,6 +4,7 @@
 //! The verbs are synchronous: everything they need is in memory. Only the HTTP shell and open watches wait.
 
 mod bell;
+mod clock;
 mod connector;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -13,6 +14,7 @@ mod tokens;
 mod verbs;
 mod watch;
 
+pub use clock::{ClockControl, ClockStatus};
 pub use connector::{Connected, Connector, Duplex, LogStream, Ports, Session};
 pub use server::{Advice, ApiServer, Commit, Config};
 pub use watch::Watch;

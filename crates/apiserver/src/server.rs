@@ -18,6 +18,7 @@ use serde_json::Value;
 use store::{Bounds, ResourceIndex, Store};
 
 use crate::bell::{Bell, Listener};
+use crate::clock::ClockControl;
 use crate::connector::{Connector, LogStream};
 use crate::tokens::Tokens;
 use crate::verbs;
@@ -67,6 +68,7 @@ pub struct ApiServer {
     any: Bell,
     connector: OnceLock<Arc<dyn Connector>>,
     follower: OnceLock<Follower>,
+    pub(crate) clock_control: OnceLock<Arc<dyn ClockControl>>,
 }
 
 /// Hears of every commit.
@@ -115,6 +117,7 @@ impl ApiServer {
             any: Bell::default(),
             connector: OnceLock::new(),
             follower: OnceLock::new(),
+            clock_control: OnceLock::new(),
         });
         let weak = Arc::downgrade(&server);
         server.store.listen(move |resource, revision| {

@@ -51,6 +51,14 @@ impl Client {
         self.transport.call(request).await
     }
 
+    /// Sends a request that is about no resource, such as `GET /clock`; the body of the answer. Over HTTP only.
+    ///
+    /// # Errors
+    /// The server's refusal, or a failure to reach it.
+    pub async fn document(&self, method: http::Method, path: &str) -> Result<bytes::Bytes, Error> {
+        self.transport.document(method, path).await
+    }
+
     /// Opens a watch.
     ///
     /// # Errors

@@ -102,6 +102,16 @@ impl Transport for Http {
         .boxed()
     }
 
+    fn document(&self, method: http::Method, path: &str) -> BoxFuture<'static, Result<Bytes, Error>> {
+        let (connection, path) = (self.0.clone(), path.to_owned());
+        async move {
+            let request = http::Request::builder().method(method).uri(path).body(HttpBody::empty());
+            let body = connection.send(request).await?.into_body();
+            body.collect_bytes().await.map_err(|error| failure::explain(&connection.origin, error))
+        }
+        .boxed()
+    }
+
     fn logs(&self, namespace: &str, pod: &str, options: LogOptions) -> BoxFuture<'static, Result<ByteStream, Error>> {
         let (connection, path) = (self.0.clone(), request::log_path(namespace, pod, &options));
         // The server answers logs as text and its errors as JSON.

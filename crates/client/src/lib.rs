@@ -10,6 +10,7 @@ mod in_process;
 mod observe;
 mod transport;
 
+pub use ::http::Method;
 pub use call::{Api, Client};
 pub use error::Error;
 pub use http::ConnectOptions;

@@ -3,8 +3,10 @@
 use api::logs::LogOptions;
 use api::{Reply, Request, WatchEvent};
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use http::Method;
 
 use crate::Error;
 
@@ -20,6 +22,12 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Opens a watch: `request.verb` is `Watch`.
     fn watch(&self, request: Request) -> BoxFuture<'static, Result<EventStream, Error>>;
+
+    /// Sends a request that is about no resource, such as `GET /clock`; the body of the answer.
+    fn document(&self, method: Method, path: &str) -> BoxFuture<'static, Result<Bytes, Error>> {
+        let _ = (method, path);
+        futures::future::ready(Err(Error::Unexpected("documents over HTTP only"))).boxed()
+    }
 
     /// Reads a container's log.
     fn logs(&self, namespace: &str, pod: &str, options: LogOptions) -> BoxFuture<'static, Result<ByteStream, Error>>;

@@ -98,11 +98,13 @@ impl Cluster {
         // Set once, here.
         let _ = node.set(Arc::downgrade(&kubelet));
         server.connect(Arc::new(KubeletConnector(kubelet.clone())));
-        if let Some(stepper) = &config.stepper
-            && matches!(config.pods, Pods::Processes { .. })
-        {
-            let kubelet = Arc::downgrade(&kubelet);
-            stepper.hold_while(move || kubelet.upgrade().is_some_and(|kubelet| kubelet.running_containers() > 0));
+        if let Some(stepper) = &config.stepper {
+            let is_hybrid = matches!(config.pods, Pods::Processes { .. });
+            if is_hybrid {
+                let kubelet = Arc::downgrade(&kubelet);
+                stepper.hold_while(move || kubelet.upgrade().is_some_and(|kubelet| kubelet.running_containers() > 0));
+            }
+            server.control_clock(Arc::new(time::Control { stepper: stepper.clone(), is_hybrid }));
         }
         parts.start_all().await?;
         Ok(Self {

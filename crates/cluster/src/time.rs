@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use api::{Gvr, Object, Options, Request, Response, Verb};
-use apiserver::ApiServer;
-use clock::{Pull, Stepper};
-use jiff::Timestamp;
+use api::{Gvr, Object, Options, Request, Response, Status, Verb};
+use apiserver::{ApiServer, ClockControl, ClockStatus};
+use clock::{Clock, Pull, Stepper, SystemClock};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{Cluster, Error};
@@ -39,6 +41,42 @@ impl View<'_> {
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.server.now()
+    }
+}
+
+/// The clock's door in the API server.
+pub(crate) struct Control {
+    pub(crate) stepper: Arc<Stepper>,
+    /// Whether real time goes on.
+    pub(crate) is_hybrid: bool,
+}
+
+impl Control {
+    fn read(stepper: &Stepper, is_hybrid: bool) -> ClockStatus {
+        let now = stepper.clock().now();
+        let offset = is_hybrid.then(|| now.duration_since(SystemClock.now()));
+        ClockStatus {
+            mode: if is_hybrid { "hybrid" } else { "virtual" },
+            now,
+            offset,
+            next_timer: stepper.next_timer(),
+        }
+    }
+}
+
+impl ClockControl for Control {
+    fn status(&self) -> ClockStatus {
+        Self::read(&self.stepper, self.is_hybrid)
+    }
+
+    fn advance(&self, duration: SignedDuration) -> BoxFuture<'static, Result<ClockStatus, Status>> {
+        let (stepper, is_hybrid) = (self.stepper.clone(), self.is_hybrid);
+        async move {
+            let until = stepper.clock().now().saturating_add(duration).expect("seconds keep their unit");
+            stepper.advance_to(until).await;
+            Ok(Self::read(&stepper, is_hybrid))
+        }
+        .boxed()
     }
 }
 

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 use tracing_subscriber::EnvFilter;
 
+use crate::cli::verbs::{ClockMode, ServerVerb};
 use crate::cli::{Cli, Verb};
+use crate::embedded::Time;
 use crate::exit::{self, Code, Failure, Family};
 use crate::output;
 use crate::screen::Screen;
@@ -18,7 +20,8 @@ pub(crate) fn main() -> ExitCode {
     let screen = Screen::detect(cli.talk.colour(), cli.talk.ascii, cli.talk.quiet);
     log(cli.talk.verbosity, matches!(cli.verb, Verb::Serve(_)));
     let family = if matches!(cli.verb, Verb::Run(_) | Verb::Wait(_)) { Family::Outcome } else { Family::Plain };
-    let setting = Setting { connection: cli.connection, screen };
+    let time = Time::new(clock_mode(&cli.verb));
+    let setting = Setting { connection: cli.connection, screen, time };
     match dispatch(&setting, cli.verb) {
         Ok(code) => code.into(),
         Err(error) => {
@@ -38,10 +41,8 @@ fn dispatch(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         verb => {
             // Servers work on all cores; a command that only talks to one starts faster without further threads.
             let mut builder = match &verb {
-                Verb::Serve(_) | Verb::Server(_) => tokio::runtime::Builder::new_multi_thread(),
-                Verb::Run(args) if args.place.ephemeral || std::env::var_os("CI").is_some() => {
-                    tokio::runtime::Builder::new_multi_thread()
-                }
+                Verb::Serve(_) | Verb::Server(_) => setting.time.runtime(),
+                Verb::Run(args) if args.place.ephemeral || std::env::var_os("CI").is_some() => setting.time.runtime(),
                 _ => tokio::runtime::Builder::new_current_thread(),
             };
             let runtime = builder.enable_all().build()?;
@@ -50,6 +51,15 @@ fn dispatch(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
             runtime.shutdown_background();
             result
         }
+    }
+}
+
+/// How time passes in a cluster that this command may hold.
+fn clock_mode(verb: &Verb) -> ClockMode {
+    match verb {
+        Verb::Serve(args) => args.clock,
+        Verb::Server(ServerVerb::Start(args)) if args.foreground => args.options.clock,
+        _ => ClockMode::Real,
     }
 }
 
@@ -63,6 +73,7 @@ async fn talk_to_server(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         Verb::Delete(args) => verbs::delete::run(setting, args).await,
         Verb::Server(verb) => verbs::serve::run(setting, verb).await,
         Verb::Serve(args) => verbs::serve::daemon(setting, &args).await,
+        Verb::Clock(verb) => verbs::clock::run(setting, verb).await,
         Verb::Env(_) | Verb::Version | Verb::Completion { .. } | Verb::Help { .. } => Ok(Code::Success),
     }
 }

@@ -91,6 +91,9 @@ pub(crate) enum Verb {
     /// Start, stop or look at the local server
     #[command(subcommand)]
     Server(verbs::ServerVerb),
+    /// Read or move the clock of a local server that was started with --clock hybrid or virtual
+    #[command(subcommand)]
+    Clock(verbs::ClockVerb),
     /// Print what a shell needs so that plain kubectl talks to the local server
     Env(verbs::EnvArgs),
     /// Print versions

@@ -4,26 +4,66 @@ use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
+use clock::{Clock as _, ManualClock, SharedClock, SkewClock, Stepper, SystemClock};
 
 use cluster::ImageRule;
 pub(crate) use cluster::{Cluster, Endpoint};
 
 use crate::cli::run::ImageFlags;
+use crate::cli::verbs::ClockMode;
 use crate::exit::Failure;
 
 /// The hidden subcommand that owns pod processes.
 pub(crate) const SUPERVISOR: &str = "__pod-supervisor";
 
+/// The time of a cluster in this process: made before the runtime, whose hook moves it.
+#[derive(Clone)]
+pub(crate) struct Time {
+    mode: ClockMode,
+    clock: SharedClock,
+    stepper: Option<Arc<Stepper>>,
+}
+
+impl Time {
+    /// Time that passes in this way.
+    pub(crate) fn new(mode: ClockMode) -> Self {
+        let stepper = match mode {
+            ClockMode::Real => None,
+            ClockMode::Hybrid => Some(Stepper::automatic(Arc::new(SkewClock::default()))),
+            // It begins now, so that times look right beside those of a real server.
+            ClockMode::Virtual => Some(Stepper::automatic(Arc::new(ManualClock::new(SystemClock.now())))),
+        };
+        let clock = stepper.as_ref().map_or_else(|| Arc::new(SystemClock) as SharedClock, |stepper| stepper.clock());
+        Self { mode, clock, stepper }
+    }
+
+    /// A runtime in which it passes. Time that jumps needs to know when nothing is left to do, which a runtime of one
+    /// thread can tell; else servers work on all cores.
+    pub(crate) fn runtime(&self) -> tokio::runtime::Builder {
+        let Some(stepper) = &self.stepper else { return tokio::runtime::Builder::new_multi_thread() };
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        stepper.install(&mut builder);
+        builder
+    }
+}
+
 /// Starts a cluster whose pods are processes of this machine, and keeps their output below `data`.
 ///
 /// # Errors
 /// Wrong image rules; a cluster that cannot start.
-pub(crate) async fn start(data: PathBuf, images: &ImageFlags) -> anyhow::Result<Cluster> {
+pub(crate) async fn start(data: PathBuf, images: &ImageFlags, time: &Time) -> anyhow::Result<Cluster> {
     let program = std::env::current_exe().context("find this program")?;
     let supervisor = cluster::SupervisorCommand { program, args: vec![OsString::from(SUPERVISOR)] };
     let mut config = cluster::Config::new(data, supervisor);
     config.image_map = rules(images)?;
+    config.clock = time.clock.clone();
+    config.stepper.clone_from(&time.stepper);
+    if time.mode == ClockMode::Virtual {
+        config.pods = cluster::Pods::Scripted(Arc::new(cluster::scripted::AnnotationScript));
+    }
     Cluster::start(config).await.context("start the cluster")
 }
 

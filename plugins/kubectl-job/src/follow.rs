@@ -153,7 +153,7 @@ impl<'a> Follower<'a> {
             stuck: None,
             held_back: Vec::new(),
             reading: HashMap::new(),
-            last_talk: Timestamp::now(),
+            last_talk: crate::time::now(),
         }
     }
 
@@ -196,7 +196,7 @@ impl<'a> Follower<'a> {
                 why = &mut probe => break Ending::Lost(why),
                 () = until(deadline) => break Ending::TimedOut,
                 _ = redraw.tick() => {
-                    if let Some(ending) = self.tick(Timestamp::now()) {
+                    if let Some(ending) = self.tick(crate::time::now()) {
                         break ending;
                     }
                 }
@@ -286,7 +286,7 @@ impl<'a> Follower<'a> {
             if attempt.end.as_ref().is_none_or(attempts::End::is_success) {
                 continue;
             }
-            let now = Timestamp::now();
+            let now = crate::time::now();
             let text = progress::failed(&self.job, &self.attempts, attempt, now, self.printer.screen());
             let run = (attempt.uid.clone(), attempt.run);
             self.last_talk = now;

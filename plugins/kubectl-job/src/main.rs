@@ -17,6 +17,7 @@ mod output;
 mod screen;
 mod server;
 mod target;
+mod time;
 mod verbs;
 mod view;
 

@@ -11,11 +11,13 @@ use client::{Client, ConnectOptions};
 use crate::cli::connection::Connection;
 use crate::cli::run::PlaceFlags;
 use crate::cli::verbs::ServeArgs;
-use crate::embedded;
+use crate::embedded::{self, Time};
 use crate::exit::Failure;
 use crate::screen::{Screen, Tone};
 use crate::server::start::{self, Found};
 use crate::server::state::StateDir;
+use crate::time;
+use crate::verbs::Setting;
 
 /// An API to talk to.
 pub(crate) struct Target {
@@ -103,12 +105,8 @@ pub(crate) async fn open(connection: &Connection, screen: Screen) -> anyhow::Res
 ///
 /// # Errors
 /// When there is no way there.
-pub(crate) async fn open_for_run(
-    connection: &Connection,
-    place: &PlaceFlags,
-    detach: bool,
-    screen: Screen,
-) -> anyhow::Result<Target> {
+pub(crate) async fn open_for_run(setting: &Setting, place: &PlaceFlags, detach: bool) -> anyhow::Result<Target> {
+    let (connection, screen) = (&setting.connection, setting.screen);
     if connection.is_remote() {
         let images = &place.images;
         if place.ephemeral || !images.map_image.is_empty() || images.map_images.is_some() {
@@ -123,7 +121,7 @@ pub(crate) async fn open_for_run(
         return Err(Failure::usage(text).into());
     }
     if place.ephemeral || (!detach && is_ci() && !server_runs(connection)) {
-        return ephemeral(connection, place).await;
+        return ephemeral(connection, place, &setting.time).await;
     }
     if connection.stray_flag().is_some() {
         return open(connection, screen).await;
@@ -143,9 +141,9 @@ fn server_runs(connection: &Connection) -> bool {
         .is_ok_and(|state| start::running(&state).is_ok_and(|info| info.is_some()))
 }
 
-async fn ephemeral(connection: &Connection, place: &PlaceFlags) -> anyhow::Result<Target> {
+async fn ephemeral(connection: &Connection, place: &PlaceFlags, time: &Time) -> anyhow::Result<Target> {
     let folder = tempfile::Builder::new().prefix("kubectl-job.").tempdir().context("make a temporary folder")?;
-    let cluster = embedded::start(folder.path().to_owned(), &place.images).await?;
+    let cluster = embedded::start(folder.path().to_owned(), &place.images, time).await?;
     let namespace = connection.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let client = cluster.client();
     Ok(Target { client, namespace, place: Place::Ephemeral(Box::new(Ephemeral { cluster, folder })) })
@@ -184,7 +182,10 @@ async fn reach(connection: &Connection, state: &StateDir) -> Result<(Client, Str
     let (client, namespace) = Client::connect(route).await?;
     match client.get(&NAMESPACES, None, "default").await {
         Err(error) if error.status().is_none() => Err(error),
-        _ => Ok((client, namespace)),
+        _ => {
+            time::learn(&client, state.info().map(|info| info.clock).unwrap_or_default()).await;
+            Ok((client, namespace))
+        }
     }
 }
 

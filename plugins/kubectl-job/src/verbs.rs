@@ -1,6 +1,7 @@
 //! What each verb does. The command line is [`crate::cli`]'s, screens are [`crate::view`]'s; this connects them through
 //! the public API.
 
+pub(crate) mod clock;
 pub(crate) mod delete;
 pub(crate) mod describe;
 pub(crate) mod get;
@@ -11,6 +12,7 @@ pub(crate) mod serve;
 pub(crate) mod wait;
 
 use crate::cli::connection::Connection;
+use crate::embedded::Time;
 use crate::screen::Screen;
 
 /// What every verb is given.
@@ -19,4 +21,6 @@ pub(crate) struct Setting {
     pub(crate) connection: Connection,
     /// How to talk.
     pub(crate) screen: Screen,
+    /// The time of a cluster inside this command.
+    pub(crate) time: Time,
 }

@@ -4,6 +4,7 @@ mod access;
 mod common;
 mod consistency;
 mod cron_jobs;
+mod hybrid;
 mod jobs;
 mod pods;
 mod quotas;

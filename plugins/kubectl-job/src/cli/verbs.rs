@@ -1,6 +1,7 @@
 //! The flags of all verbs but `run`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use super::run::ImageFlags;
 use crate::duration::Span;
@@ -192,6 +193,9 @@ pub(crate) struct ServeArgs {
     /// Stop after this long with no Job and no request; 0 never stops
     #[arg(long, value_name = "DURATION", default_value = "30m")]
     pub(crate) idle_timeout: Span,
+    /// How time passes: real; hybrid jumps over waits while no process runs; virtual jumps only, and pods are acted out
+    #[arg(long, value_name = "MODE", default_value = "real")]
+    pub(crate) clock: ClockMode,
     /// What it runs.
     #[command(flatten)]
     pub(crate) images: ImageFlags,
@@ -199,8 +203,50 @@ pub(crate) struct ServeArgs {
 
 impl Default for ServeArgs {
     fn default() -> Self {
-        Self { port: 0, idle_timeout: Span(jiff::SignedDuration::from_mins(30)), images: ImageFlags::default() }
+        let idle_timeout = Span(jiff::SignedDuration::from_mins(30));
+        Self { port: 0, idle_timeout, clock: ClockMode::Real, images: ImageFlags::default() }
     }
+}
+
+/// How time passes on a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClockMode {
+    /// As everywhere.
+    #[default]
+    Real,
+    /// As everywhere while a process runs; else to the next wait at once
+    Hybrid,
+    /// From wait to wait; pods are acted out as their annotations say
+    Virtual,
+}
+
+impl ClockMode {
+    /// As it is typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Hybrid => "hybrid",
+            Self::Virtual => "virtual",
+        }
+    }
+}
+
+/// `clock`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClockVerb {
+    /// Say what time it is on the local server
+    Now {
+        /// Format: json
+        #[arg(short, long, value_name = "FORMAT", value_parser = ["json"])]
+        output: Option<String>,
+    },
+    /// Let time pass on the local server, through every timer on the way; returns when all is done that was due
+    Advance {
+        /// How much, such as 90s, 1h30m or 30d
+        #[arg(value_name = "DURATION")]
+        by: Span,
+    },
 }
 
 /// `env`.

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::start;
 use super::state::{ServerInfo, StateDir};
 use crate::cli::verbs::ServeArgs;
-use crate::embedded;
+use crate::embedded::{self, Time};
 use crate::exit::{Code, Failure};
 use crate::screen::Screen;
 
@@ -32,7 +32,12 @@ pub(crate) enum Announce {
 ///
 /// # Errors
 /// When another server runs, the port is taken, or the cluster cannot start.
-pub(crate) async fn serve(state: &StateDir, options: &ServeArgs, announce: Announce) -> anyhow::Result<Code> {
+pub(crate) async fn serve(
+    state: &StateDir,
+    options: &ServeArgs,
+    time: &Time,
+    announce: Announce,
+) -> anyhow::Result<Code> {
     let Some(_life) = state.hold_life()? else {
         return Err(
             Failure::new(Code::Failure, "error: a local server runs already; see: kubectl job server status").into()
@@ -43,13 +48,14 @@ pub(crate) async fn serve(state: &StateDir, options: &ServeArgs, announce: Annou
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut hang_up = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
-    let cluster = embedded::start(state.data(), &options.images).await?;
+    let cluster = embedded::start(state.data(), &options.images, time).await?;
     let endpoint = embedded::serve_https(&cluster, listener).await?;
     let info = ServerInfo {
         pid: std::process::id(),
         address: endpoint.address,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: Timestamp::now(),
+        clock: options.clock,
         options: start::arguments(options),
     };
     state.publish(&info, &endpoint.kubeconfig)?;

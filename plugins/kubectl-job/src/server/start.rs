@@ -83,6 +83,7 @@ pub(crate) fn arguments(options: &ServeArgs) -> Vec<String> {
     let absolute = |path: &std::path::Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut arguments =
         vec![format!("--port={}", options.port), format!("--idle-timeout={}ms", options.idle_timeout.0.as_millis())];
+    arguments.push(format!("--clock={}", options.clock.name()));
     arguments.extend(options.images.map_image.iter().map(|rule| format!("--map-image={}", absolute_rule(rule))));
     if let Some(path) = &options.images.map_images {
         arguments.push(format!("--map-images={}", absolute(path).display()));
@@ -114,6 +115,7 @@ mod tests {
         let expected = [
             "--port=7".to_owned(),
             "--idle-timeout=1800000ms".to_owned(),
+            "--clock=real".to_owned(),
             format!("--map-image=a={}", here.join("bin/a").display()),
             "--map-image=b=cat".to_owned(),
         ];

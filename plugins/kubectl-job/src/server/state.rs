@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cli::verbs::ClockMode;
+
 /// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StateError {
@@ -43,6 +45,9 @@ pub(crate) struct ServerInfo {
     pub(crate) version: String,
     /// When it was ready.
     pub(crate) started_at: jiff::Timestamp,
+    /// How time passes there.
+    #[serde(default)]
+    pub(crate) clock: ClockMode,
     /// What it was started with, for telling whether a later start asks for something else.
     pub(crate) options: Vec<String>,
 }
@@ -228,6 +233,7 @@ mod tests {
             address: "127.0.0.1:6443".parse().expect("an address"),
             version: "0.1.0".to_owned(),
             started_at: "2026-01-01T00:00:00Z".parse().expect("a time"),
+            clock: ClockMode::Hybrid,
             options: vec!["--port=0".to_owned()],
         }
     }

@@ -4,7 +4,6 @@ use api::Options;
 use api::k8s::api::batch::v1::Job;
 use api::k8s::api::core::v1::{Event, Pod};
 use api::resource::EVENTS;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Setting, select};
@@ -45,7 +44,7 @@ async fn describe(setting: &Setting, target: &Target, job: &Job) -> anyhow::Resu
     let events = events(target, job, &pods).await;
     let zone = TimeZone::system();
     let description =
-        Description { job, pods: &pods, events: &events, target: target.name(), now: Timestamp::now(), zone: &zone };
+        Description { job, pods: &pods, events: &events, target: target.name(), now: crate::time::now(), zone: &zone };
     Ok(description.text(setting.screen))
 }
 

@@ -9,7 +9,6 @@ use api::{Object, Options};
 use client::{Observation, Selection};
 use clock::SystemClock;
 use futures::StreamExt as _;
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Setting, select};
@@ -90,7 +89,7 @@ fn shown(jobs: &[Arc<Object>], args: &GetArgs, format: &Format, single: bool) ->
         if jobs.is_empty() {
             return Ok(String::new());
         }
-        let (columns, now) = (columns(args, format), Timestamp::now());
+        let (columns, now) = (columns(args, format), crate::time::now());
         let mut rows = if args.no_headers { Vec::new() } else { vec![job_headings(columns)] };
         for job in jobs {
             rows.push(job_row(&job.decode()?, columns, now));
@@ -168,7 +167,7 @@ fn change(jobs: &[Arc<Object>], args: &GetArgs, format: &Format, headings: bool)
         let separator = if *format == Format::Yaml { "---\n" } else { "" };
         return Ok(texts.iter().map(|text| format!("{text}{separator}")).collect());
     }
-    let (columns, now) = (columns(args, format), Timestamp::now());
+    let (columns, now) = (columns(args, format), crate::time::now());
     let mut rows = if headings { vec![job_headings(columns)] } else { Vec::new() };
     for job in jobs {
         rows.push(job_row(&job.decode()?, columns, now));

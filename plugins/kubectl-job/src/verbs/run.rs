@@ -38,7 +38,7 @@ pub(crate) async fn run(setting: &Setting, args: RunArgs) -> anyhow::Result<Code
         return dry_run_client(setting, &documents, &format);
     }
     let how = &args.how;
-    let target = target::open_for_run(&setting.connection, &args.place, how.detach, setting.screen).await?;
+    let target = target::open_for_run(setting, &args.place, how.detach).await?;
     let result = run_on(setting, &args, &format, documents, &target).await;
     target.close().await;
     result

@@ -41,7 +41,7 @@ pub(crate) async fn daemon(setting: &Setting, args: &ServeArgs) -> anyhow::Resul
     // A session of its own keeps the terminal's signals away. It fails only for a leader of one already, which is fine.
     let _ = nix::unistd::setsid();
     let state = StateDir::open(setting.connection.state_dir.as_deref())?;
-    serve(&state, args, Announce::Pipe).await
+    serve(&state, args, &setting.time, Announce::Pipe).await
 }
 
 fn refuse_remote(setting: &Setting) -> Result<(), Failure> {
@@ -57,7 +57,7 @@ async fn start(setting: &Setting, state: &StateDir, args: &StartArgs) -> anyhow:
     // Rules are read here first, so that a wrong one is told by this command and not by a log.
     crate::embedded::rules(&args.options.images)?;
     if args.foreground {
-        return serve(state, &args.options, Announce::Screen(setting.screen)).await;
+        return serve(state, &args.options, &setting.time, Announce::Screen(setting.screen)).await;
     }
     let (info, found) = start::ensure(state, &args.options, setting.screen)?;
     if found == Found::Running && differs(&info, &args.options) {
@@ -103,6 +103,7 @@ fn status(setting: &Setting, state: &StateDir, as_json: bool) -> anyhow::Result<
         format!("address     https://{}", info.address),
         format!("kubeconfig  {}", state.kubeconfig().display()),
         format!("log         {}", state.log().display()),
+        format!("clock       {}", info.clock.name()),
     ];
     output::put(&format!("{}\n", lines.join("\n")))?;
     Ok(Code::Success)
@@ -158,6 +159,7 @@ mod tests {
             address: "127.0.0.1:7000".parse().expect("an address"),
             version: String::new(),
             started_at: jiff::Timestamp::UNIX_EPOCH,
+            clock: Default::default(),
             options: start::arguments(&ServeArgs::default()),
         };
         assert!(!differs(&info, &ServeArgs::default()));

@@ -144,7 +144,7 @@ impl Wait<'_> {
 
     /// Waits for one Job.
     async fn one(&self, name: &str) -> anyhow::Result<(String, Judgement)> {
-        let mut watched = Watched::new(Timestamp::now());
+        let mut watched = Watched::new(crate::time::now());
         let (client, clock) = (&self.target.client, Arc::new(SystemClock));
         let namespace = Some(self.target.namespace.clone());
         let by_name = Selection {
@@ -172,7 +172,7 @@ impl Wait<'_> {
                 why = &mut lost => {
                     return Err(Failure::new(Code::Server, format!("error: lost the server: {why}")).into());
                 }
-                _ = ticks.tick() => self.tick(name, &mut watched, Timestamp::now()).await,
+                _ = ticks.tick() => self.tick(name, &mut watched, crate::time::now()).await,
             };
             if let Some(judgement) = judgement {
                 return Ok((name.to_owned(), judgement));
@@ -311,7 +311,7 @@ impl Watched {
             (Some(found), Some((known, since, is_told))) if known.reason == found.reason => {
                 Some((found, since, is_told))
             }
-            (Some(found), _) => Some((found, Timestamp::now(), false)),
+            (Some(found), _) => Some((found, crate::time::now(), false)),
             (None, _) => None,
         };
     }

@@ -1,6 +1,7 @@
 //! The program as people run it: real server, real pods, real exit codes. One file per topic.
 
 mod bad_input;
+mod clock;
 mod program;
 mod run;
 mod server;

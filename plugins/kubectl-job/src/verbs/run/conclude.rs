@@ -49,7 +49,7 @@ impl End<'_> {
     /// Says how it ended, and gives the exit code.
     pub(crate) fn tell(&self, args: &RunArgs, target: &Target, printer: &mut Printer) -> Code {
         let screen = printer.screen();
-        let now = Timestamp::now();
+        let now = crate::time::now();
         for line in self.lines(target, args.how.rm, now, screen) {
             if self.code() == Code::Success { printer.note(line) } else { printer.say(line) }
         }
@@ -137,7 +137,7 @@ impl End<'_> {
             "attempts": self.attempts.list().len(),
             "succeeded": facts::succeeded(self.job),
             "failed": facts::failed(self.job),
-            "seconds": facts::elapsed(self.job, Timestamp::now()).map(|span| span.as_secs_f64()),
+            "seconds": facts::elapsed(self.job, crate::time::now()).map(|span| span.as_secs_f64()),
         });
         let text = format!("{}\n", serde_json::to_string_pretty(&result).context("encode the result")?);
         std::fs::write(file, text).with_context(|| format!("write the result to {}", file.display()))
