@@ -102,7 +102,7 @@ impl Cluster {
             let is_hybrid = matches!(config.pods, Pods::Processes { .. });
             if is_hybrid {
                 let kubelet = Arc::downgrade(&kubelet);
-                stepper.hold_while(move || kubelet.upgrade().is_some_and(|kubelet| kubelet.running_containers() > 0));
+                stepper.hold_while(move || kubelet.upgrade().is_some_and(|kubelet| kubelet.busy_containers() > 0));
             }
             server.control_clock(Arc::new(time::Control { stepper: stepper.clone(), is_hybrid }));
         }

@@ -16,6 +16,7 @@ mod worker;
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use api::logs::LogOptions;
 use api::resource::PODS;
@@ -100,6 +101,8 @@ struct Shared {
     recorder: Recorder,
     node: NodeFacts,
     pods: Pods,
+    /// Containers that are being prepared or started.
+    starting: AtomicUsize,
 }
 
 impl Kubelet {
@@ -111,7 +114,17 @@ impl Kubelet {
         let recorder = recorder.limited(budget::UPSTREAM);
         let node = NodeFacts { host_ip: config.host_ip.clone(), runtime_name: runtime.name().to_owned() };
         let pods = Pods::default();
-        let shared = Arc::new(Shared { config, client, clock, runtime, logs, recorder, node, pods });
+        let shared = Arc::new(Shared {
+            config,
+            client,
+            clock,
+            runtime,
+            logs,
+            recorder,
+            node,
+            pods,
+            starting: AtomicUsize::new(0),
+        });
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(run(Arc::clone(&shared), exits, stopped));
         Self { shared, stop, tasks: Mutex::new(Some((task, recorder_task))) }
@@ -142,6 +155,12 @@ impl Kubelet {
         self.shared.runtime.running()
     }
 
+    /// Containers that run or are being started: whoever moves the time waits for them, since the kernel and the
+    /// supervisor are at work for them.
+    pub fn busy_containers(&self) -> usize {
+        self.shared.starting.load(Ordering::SeqCst) + self.shared.runtime.running()
+    }
+
     /// Kills all containers and ends all tasks. What the pods' statuses say stays as it is. Takes at most some 10 s,
     /// and usually milliseconds. A second call does nothing.
     pub async fn shutdown(&self) {
@@ -170,6 +189,8 @@ impl Kubelet {
 impl Shared {
     /// Whether this machine lets the runtime make sandboxes.
     async fn has_sandboxes(&self) -> bool {
+        // Asks the supervisor the first time.
+        let _starting = worker::Starting::count(self);
         self.runtime.has_sandboxes().await
     }
 

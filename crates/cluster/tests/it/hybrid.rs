@@ -62,7 +62,9 @@ fn time_is_held_while_a_process_runs() {
         // Its deadline pulls, but the process has real time to live.
         create(&client, job("runs", "sleep 0.3; echo done", json!({"activeDeadlineSeconds": 1000}))).await;
         let done = finished(&client, "runs").await;
-        assert!(condition(&done, "Complete").is_some());
+        let events = cluster.view().list(&api::resource::EVENTS, None, "");
+        let told: Vec<Value> = events.iter().map(|event| event.to_value()["message"].clone()).collect();
+        assert!(condition(&done, "Complete").is_some(), "{done} {told:?}");
         let ahead = clock.now().duration_since(begin.1) - SignedDuration::try_from(begin.0.elapsed()).expect("short");
         assert!(ahead < SignedDuration::from_secs(1), "{ahead:#}");
         let name = pods(&client, "runs").await[0]["metadata"]["name"].as_str().expect("a name").to_owned();

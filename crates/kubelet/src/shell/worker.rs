@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use api::k8s::api::core::v1::Pod;
 use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
@@ -220,7 +221,24 @@ fn tell(shared: &Shared, entry: &PodEntry, event: &PodEvent) {
     shared.recorder.report(about, severity, event.reason, event.message.as_str());
 }
 
+/// Counts a start for as long as it lives, also when its worker is cut.
+pub(super) struct Starting<'a>(&'a AtomicUsize);
+
+impl<'a> Starting<'a> {
+    pub(super) fn count(shared: &'a Shared) -> Self {
+        shared.starting.fetch_add(1, Ordering::SeqCst);
+        Self(&shared.starting)
+    }
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 async fn start(shared: &Shared, entry: &PodEntry, index: usize, run: u32) {
+    let _starting = Starting::count(shared);
     let id = container_id(entry, index, run);
     let spec = match prepare::prepare(shared, entry, index, id.clone()).await {
         Ok(spec) => spec,
