@@ -6,6 +6,10 @@ use std::time::Instant;
 use serde_json::json;
 use testkit::{CRON_JOBS, JOBS, Run, Simulation, cron_job, minutes, seconds};
 
+/// As the product allocates.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let days: i64 = std::env::args().nth(1).and_then(|days| days.parse().ok()).unwrap_or(365);
     let mut sim = Simulation::builder(1).script(|_| Run::exits(0, seconds(30))).without_event_log().start();

@@ -35,6 +35,25 @@ fn each_index_runs_in_order_and_knows_itself() {
     );
 }
 
+/// Both lists of indexes at their longest: kubernetes/kubernetes#118085, #118420. A Job of 100,000 would hold them alike;
+/// here it is small enough for an unoptimized build, and what a list of that length costs is a test of the plan.
+#[test]
+fn every_other_index_of_a_large_job_fails_and_both_lists_are_exact() {
+    const COMPLETIONS: i64 = 1_000;
+    let every_other = |from| (from..COMPLETIONS).step_by(2).map(|index| index.to_string()).collect::<Vec<_>>().join(",");
+    both(
+        |attempt| Run::exits(i32::from(attempt.index().is_some_and(|index| index % 2 == 1)), seconds(1)),
+        |sim| {
+            sim.create(&JOBS, job("many", indexed(COMPLETIONS, 100, json!({"backoffLimitPerIndex": 0}))));
+            let failed = sim.finished("many", minutes(60));
+            assert_eq!(reason(&failed, "Failed").as_deref(), Some("FailedIndexes"));
+            assert_eq!((count(&failed, "succeeded"), count(&failed, "failed")), (COMPLETIONS / 2, COMPLETIONS / 2));
+            assert_eq!(failed["status"]["completedIndexes"], every_other(0));
+            assert_eq!(failed["status"]["failedIndexes"], every_other(1));
+        },
+    );
+}
+
 /// kubernetes/kubernetes#99865, #99789.
 #[test]
 fn two_successes_of_one_index_do_not_stand_for_another() {
