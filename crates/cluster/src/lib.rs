@@ -160,9 +160,9 @@ impl Cluster {
         Ok(Endpoint { address, kubeconfig: kubeconfig::text(address, &ca_pem, &token) })
     }
 
-    /// Why a Job is as it is: the Job controller's decision records, oldest first.
-    pub fn decisions(&self, job: &Uid) -> Vec<Decision> {
-        self.parts.decisions(job)
+    /// Why a Job or CronJob is as it is: its controllers' decision records, oldest first.
+    pub fn decisions(&self, object: &Uid) -> Vec<Decision> {
+        self.parts.decisions(object)
     }
 
     /// Stops a controller and forgets all that it knew, as if its process had died: what it was doing is cut at its next

@@ -74,8 +74,15 @@ impl Parts {
         }
     }
 
-    pub(crate) fn decisions(&self, job: &Uid) -> Vec<Decision> {
-        self.running.lock().jobs.as_ref().map(|jobs| jobs.decisions(job)).unwrap_or_default()
+    /// The records of all controllers that decide about one object, oldest first.
+    pub(crate) fn decisions(&self, object: &Uid) -> Vec<Decision> {
+        let running = self.running.lock();
+        let jobs = running.jobs.as_ref().map(|jobs| jobs.decisions(object));
+        let cron_jobs = running.cron_jobs.as_ref().map(|cron_jobs| cron_jobs.decisions(object));
+        let expiry = running.expiry.as_ref().map(|expiry| expiry.decisions(object));
+        let mut all: Vec<Decision> = [jobs, cron_jobs, expiry].into_iter().flatten().flatten().collect();
+        all.sort_by_key(|decision| decision.at);
+        all
     }
 
     pub(crate) async fn start_all(&self) -> Result<(), Error> {

@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use crate::decisions::{Decision, Decisions};
 use crate::plan;
 use crate::plan::cron_job::{CronJob, JobView, Plan, Reference, SCHEDULED_TIMESTAMP, Start, Status};
 
@@ -24,6 +25,7 @@ const CRON_JOB_SOURCE: usize = 0;
 
 /// A running CronJob controller.
 pub struct CronJobController {
+    inner: Arc<Inner>,
     runner: RunnerHandle,
     recorder: RecorderTask,
 }
@@ -34,14 +36,20 @@ impl CronJobController {
         let (recorder, task) = Recorder::start(client.clone(), clock.clone(), "cronjob-controller");
         let follow = |resource| observe(client.clone(), clock.clone(), resource, Selection::default());
         let (cron_jobs, jobs) = (follow(CRON_JOBS), follow(JOBS));
-        let inner = Inner { client, clock: clock.clone(), zone, recorder, state: Mutex::default() };
-        let runner = Runner::new(Arc::new(inner), clock).source(cron_jobs).source(jobs).unhurried().start();
-        Self { runner, recorder: task }
+        let inner = Arc::new(Inner { client, clock: clock.clone(), zone, recorder, state: Mutex::default() });
+        let runner = Runner::new(inner.clone(), clock).source(cron_jobs).source(jobs).unhurried().start();
+        Self { inner, runner, recorder: task }
     }
 
     /// Waits until CronJobs and Jobs were listed once.
     pub async fn synced(&self) {
         self.runner.synced().await;
+    }
+
+    /// Why the CronJob started what it did, and what it waits for: its decision records, oldest first. Empty for
+    /// CronJobs that are unknown.
+    pub fn decisions(&self, cron_job: &Uid) -> Vec<Decision> {
+        self.inner.state.lock().decisions.get(cron_job).map(Decisions::all).unwrap_or_default()
     }
 
     /// Stops, once all flights have ended and all events were sent.
@@ -72,6 +80,7 @@ struct State {
     owners: HashMap<Uid, Uid>,
     cron_job_gate: Freshness<Uid>,
     job_gate: Freshness<Uid>,
+    decisions: HashMap<Uid, Decisions>,
 }
 
 /// The CronJob that controls a Job.
@@ -91,6 +100,7 @@ impl State {
                     self.cron_jobs.insert(object.meta().uid.clone(), object);
                 }
                 self.changed.retain(|uid, _| self.cron_jobs.contains_key(uid));
+                self.decisions.retain(|uid, _| self.cron_jobs.contains_key(uid));
                 self.cron_job_gate.restarted(revision);
                 (self.cron_jobs.keys().cloned().collect(), revision)
             }
@@ -103,6 +113,7 @@ impl State {
             (CRON_JOB_SOURCE, Observation::Deleted(object)) => {
                 let uid = &object.meta().uid;
                 self.cron_jobs.remove(uid);
+                self.decisions.remove(uid);
                 self.changed.remove(uid);
                 self.cron_job_gate.forget(uid);
                 self.job_gate.forget(uid);
@@ -166,6 +177,7 @@ impl State {
         let mut jobs: Vec<JobView> = self.jobs.get(uid).into_iter().flat_map(HashMap::values).cloned().collect();
         jobs.sort_by(|a, b| a.name.cmp(&b.name));
         let plan = plan::cron_job::plan(&cron_job, &jobs, now, zone);
+        self.decisions.entry(uid.clone()).or_default().record(&plan.notes, now);
         Some((object, plan))
     }
 }

@@ -17,27 +17,38 @@ use controller::{Controller, Outcome, Queue, Runner, RunnerHandle};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
-use crate::plan::ttl;
+use crate::decisions::{Decision, Decisions};
+use crate::plan::{Note, ttl};
 
 /// A running TTL controller.
-pub struct TtlController(RunnerHandle);
+pub struct TtlController {
+    inner: Arc<Inner>,
+    runner: RunnerHandle,
+}
 
 impl TtlController {
     /// Starts the controller on the current tokio runtime.
     pub fn start(client: Client, clock: SharedClock) -> Self {
         let jobs = observe(client.clone(), clock.clone(), JOBS, Selection::default());
-        let inner = Inner { client, clock: clock.clone(), expiring: Mutex::default() };
-        Self(Runner::new(Arc::new(inner), clock).source(jobs).unhurried().start())
+        let (expiring, decisions) = (Mutex::default(), Mutex::default());
+        let inner = Arc::new(Inner { client, clock: clock.clone(), expiring, decisions });
+        let runner = Runner::new(inner.clone(), clock).source(jobs).unhurried().start();
+        Self { inner, runner }
     }
 
     /// Waits until Jobs were listed once.
     pub async fn synced(&self) {
-        self.0.synced().await;
+        self.runner.synced().await;
+    }
+
+    /// When and why the Job goes: its decision records, oldest first. Empty for Jobs whose time does not run.
+    pub fn decisions(&self, job: &Uid) -> Vec<Decision> {
+        self.inner.decisions.lock().get(job).map(Decisions::all).unwrap_or_default()
     }
 
     /// Stops.
     pub async fn shutdown(self) {
-        self.0.shutdown().await;
+        self.runner.shutdown().await;
     }
 }
 
@@ -46,12 +57,36 @@ struct Inner {
     clock: SharedClock,
     /// The Jobs whose time runs.
     expiring: Mutex<BTreeMap<Uid, ObjectKey>>,
+    decisions: Mutex<BTreeMap<Uid, Decisions>>,
+}
+
+/// The record of a Job whose time runs, or is over.
+fn note(due: Timestamp, is_over: bool) -> Note {
+    let decision = if is_over { "delete the Job" } else { "keep the Job" };
+    Note {
+        rule: "ttl",
+        inputs: format!("over at {due}"),
+        decision: decision.to_owned(),
+        field: "spec.ttlSecondsAfterFinished",
+        waits_for: (!is_over).then_some("its seconds after it finished to pass"),
+        until: (!is_over).then_some(due),
+    }
 }
 
 impl Inner {
+    fn record(&self, job: &Uid, note: Note) {
+        self.decisions.lock().entry(job.clone()).or_default().record(&[note], self.clock.now());
+    }
+
+    fn forget(&self, job: &Uid) {
+        self.expiring.lock().remove(job);
+        self.decisions.lock().remove(job);
+    }
+
     fn apply(&self, job: &Object, queue: &mut Queue<Uid>) {
         let uid = &job.meta().uid;
         if let Some(due) = ttl::due(job) {
+            self.record(uid, note(due, false));
             self.expiring.lock().insert(uid.clone(), job.meta().key());
             queue.add_at(uid.clone(), due);
         } else {
@@ -72,10 +107,11 @@ impl Controller for Inner {
         match observation {
             Observation::Restarted { objects, .. } => {
                 self.expiring.lock().clear();
+                self.decisions.lock().clear();
                 objects.iter().for_each(|job| self.apply(job, queue));
             }
             Observation::Applied(job) => self.apply(&job, queue),
-            Observation::Deleted(job) => drop(self.expiring.lock().remove(&job.meta().uid)),
+            Observation::Deleted(job) => self.forget(&job.meta().uid),
             Observation::Reached(_) => {}
         }
     }
@@ -95,7 +131,7 @@ impl Controller for Inner {
         match ttl::due(&job) {
             None => return Ok(Outcome::done()),
             Some(due) if due > self.clock.now() => return Ok(Outcome::wake_at(due)),
-            Some(_) => {}
+            Some(due) => self.record(&uid, note(due, true)),
         }
         let options = DeleteOptions {
             preconditions: Some(Preconditions {

@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use due::Missed;
 pub use input::{Concurrency, CronJob, End, JobView, Reference, SCHEDULED_TIMESTAMP, Status};
 
-use super::Severity;
+use super::{Note, Severity};
 
 /// How long after an activation the next look is taken (`nextScheduleDelta`).
 const PADDING: SignedDuration = SignedDuration::from_millis(100);
@@ -67,6 +67,8 @@ pub struct Plan {
     pub status: Option<Status>,
     /// When to look again.
     pub wake_at: Option<Timestamp>,
+    /// Why.
+    pub notes: Vec<Note>,
 }
 
 /// Plans for one CronJob and all Jobs that it controls.
@@ -75,7 +77,12 @@ pub fn plan(cron_job: &CronJob, jobs: &[JobView], now: Timestamp, local: &TimeZo
     let current = remembered.as_ref().unwrap_or(cron_job);
     let mut planning = Planning { cron_job: current, now, status: current.status.clone(), plan: Plan::default() };
     if remembered.is_none() {
-        for job in history::beyond_limits(cron_job, jobs) {
+        let beyond = history::beyond_limits(cron_job, jobs);
+        if !beyond.is_empty() {
+            let field = "spec.successfulJobsHistoryLimit, spec.failedJobsHistoryLimit";
+            planning.note("history", field, format!("{} Jobs", jobs.len()), format!("delete {} of them", beyond.len()));
+        }
+        for job in beyond {
             planning.plan.deletes.push((job.uid.clone(), job.name.clone()));
             planning.status.active.retain(|active| active.uid != job.uid);
         }
@@ -117,6 +124,11 @@ impl Planning<'_> {
         self.plan.events.push(Event { severity, reason, message: message.into().into_owned() });
     }
 
+    fn note(&mut self, rule: &'static str, field: &'static str, inputs: String, decision: impl Into<String>) {
+        let decision = decision.into();
+        self.plan.notes.push(Note { rule, inputs, decision, field, waits_for: None, until: None });
+    }
+
     /// Brings the status up to what became of the Jobs.
     fn settle(&mut self, jobs: &[JobView]) {
         for job in jobs {
@@ -154,6 +166,7 @@ impl Planning<'_> {
     /// Starts what is due, unless something holds it back.
     fn schedule(&mut self, local: &TimeZone) {
         if self.cron_job.deleting {
+            self.note("deleting", "metadata.deletionTimestamp", String::new(), "no Job is started");
             return;
         }
         let Some((schedule, zone)) = self.read_schedule(local) else { return };
@@ -177,6 +190,14 @@ impl Planning<'_> {
         let after_start = self.plan.start.as_ref().map(|start| start.scheduled);
         let next = due::next_look(self.cron_job, after_start, &schedule, &zone, self.now);
         self.plan.wake_at = next.and_then(|next| next.checked_add(PADDING).ok());
+        self.plan.notes.push(Note {
+            rule: "schedule",
+            inputs: self.cron_job.schedule.clone(),
+            decision: "nothing more is due".to_owned(),
+            field: "spec.schedule",
+            waits_for: Some(if next.is_some() { "the next activation" } else { "a schedule that has one" }),
+            until: next,
+        });
     }
 
     /// The schedule and the zone it is read in; `None` when nothing is to be scheduled.
@@ -184,6 +205,7 @@ impl Planning<'_> {
         let cron_job = self.cron_job;
         let zone = match cron_job.time_zone.as_deref().map(|name| (name, cron::load_zone(name))) {
             Some((name, Err(error))) => {
+                self.note("time-zone", "spec.timeZone", name.to_owned(), "unknown: no Job is started");
                 self.event(Severity::Warning, "UnknownTimeZone", format!("invalid timeZone: {name:?}: {error}"));
                 return None;
             }
@@ -191,6 +213,7 @@ impl Planning<'_> {
             None => local.clone(),
         };
         if cron_job.suspend {
+            self.note("suspend", "spec.suspend", String::new(), "no Job is started");
             return None;
         }
         let text = &cron_job.schedule;
@@ -203,6 +226,7 @@ impl Planning<'_> {
         match Schedule::parse(text) {
             Ok(schedule) => Some((schedule, zone)),
             Err(error) => {
+                self.note("schedule", "spec.schedule", text.clone(), "cannot be read: no Job is started");
                 let message = format!("unparseable schedule: {text:?} : {error}");
                 self.event(Severity::Warning, "UnparseableSchedule", message);
                 None
@@ -215,6 +239,12 @@ impl Planning<'_> {
         let cron_job = self.cron_job;
         let latest = cron_job.starting_deadline.and_then(|deadline| scheduled.checked_add(deadline).ok());
         if latest.is_some_and(|latest| latest < self.now) {
+            self.note(
+                "deadline",
+                "spec.startingDeadlineSeconds",
+                format!("activation {scheduled}"),
+                "too late: skip it",
+            );
             let when = scheduled.to_zoned(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S %z").to_string();
             self.event(Severity::Warning, "MissSchedule", format!("Missed scheduled time to start a job: {when}"));
             return;
@@ -225,14 +255,28 @@ impl Planning<'_> {
             return;
         }
         if cron_job.concurrency == Concurrency::Forbid && !self.status.active.is_empty() {
+            let active = self.status.active.len();
+            self.plan.notes.push(Note {
+                rule: "concurrency",
+                inputs: format!("activation {scheduled}, {active} active"),
+                decision: "Forbid: start no Job".to_owned(),
+                field: "spec.concurrencyPolicy",
+                waits_for: Some("the active Job to end"),
+                until: None,
+            });
             let message = "Not starting job because prior execution is running and concurrency policy is Forbid";
             self.event(Severity::Normal, "JobAlreadyActive", message);
             return;
         }
         if cron_job.concurrency == Concurrency::Replace {
             let active = std::mem::take(&mut self.status.active);
+            if !active.is_empty() {
+                let inputs = format!("activation {scheduled}, {} active", active.len());
+                self.note("concurrency", "spec.concurrencyPolicy", inputs, "Replace: delete them first");
+            }
             self.plan.replaces = active.into_iter().map(|active| (active.uid, active.name)).collect();
         }
+        self.note("schedule", "spec.schedule", format!("activation {scheduled}"), format!("start Job {name}"));
         let shown_in = if cron_job.time_zone.is_some() { zone.clone() } else { TimeZone::UTC };
         self.plan.start = Some(Start { name, scheduled, shown: rfc3339(scheduled, shown_in) });
     }

@@ -40,7 +40,8 @@ fn each_index_runs_in_order_and_knows_itself() {
 #[test]
 fn every_other_index_of_a_large_job_fails_and_both_lists_are_exact() {
     const COMPLETIONS: i64 = 1_000;
-    let every_other = |from| (from..COMPLETIONS).step_by(2).map(|index| index.to_string()).collect::<Vec<_>>().join(",");
+    let every_other =
+        |from| (from..COMPLETIONS).step_by(2).map(|index| index.to_string()).collect::<Vec<_>>().join(",");
     both(
         |attempt| Run::exits(i32::from(attempt.index().is_some_and(|index| index % 2 == 1)), seconds(1)),
         |sim| {

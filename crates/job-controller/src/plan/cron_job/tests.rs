@@ -50,6 +50,10 @@ fn reasons(plan: &Plan) -> Vec<&'static str> {
     plan.events.iter().map(|event| event.reason).collect()
 }
 
+fn rules(plan: &Plan) -> Vec<String> {
+    plan.notes.iter().map(|note| format!("{}: {}", note.rule, note.decision)).collect()
+}
+
 fn started(plan: &Plan) -> Option<String> {
     plan.start.as_ref().map(|start| start.shown.clone())
 }
@@ -122,8 +126,33 @@ fn what_is_later_than_its_deadline_is_missed() {
 #[test]
 fn a_suspended_or_deleted_cron_job_starts_nothing_and_waits_for_nothing() {
     let suspended = planned(&CronJob { suspend: true, ..hourly() }, &[], "01T05:30:00");
-    assert_eq!(suspended, Plan::default());
-    assert_eq!(planned(&CronJob { deleting: true, ..hourly() }, &[], "01T05:30:00"), Plan::default());
+    assert_eq!(rules(&suspended), ["suspend: no Job is started"]);
+    assert_eq!(suspended, Plan { notes: suspended.notes.clone(), ..Plan::default() });
+    let deleting = planned(&CronJob { deleting: true, ..hourly() }, &[], "01T05:30:00");
+    assert_eq!(rules(&deleting), ["deleting: no Job is started"]);
+    assert_eq!(deleting, Plan { notes: deleting.notes.clone(), ..Plan::default() });
+}
+
+#[test]
+fn every_decision_has_a_record_and_says_what_it_waits_for() {
+    let start = planned(&hourly(), &[], "01T01:00:01");
+    assert_eq!(rules(&start), ["schedule: start Job c-28401180", "schedule: nothing more is due"]);
+    let wait = start.notes.last().expect("a record");
+    assert_eq!(
+        (wait.field, wait.waits_for, wait.until),
+        ("spec.schedule", Some("the next activation"), Some(at("01T02:00:00")))
+    );
+    let running = job("c-1", None);
+    let mut forbid = CronJob { concurrency: Concurrency::Forbid, ..hourly() };
+    active(&mut forbid, &running);
+    let held = planned(&forbid, std::slice::from_ref(&running), "01T01:00:01");
+    assert_eq!(rules(&held)[0], "concurrency: Forbid: start no Job");
+    assert_eq!(
+        (held.notes[0].field, held.notes[0].waits_for),
+        ("spec.concurrencyPolicy", Some("the active Job to end"))
+    );
+    let zone = planned(&CronJob { time_zone: Some("Mars/Olympus".to_owned()), ..hourly() }, &[], "01T01:00:01");
+    assert_eq!(rules(&zone), ["time-zone: unknown: no Job is started"]);
 }
 
 #[test]
