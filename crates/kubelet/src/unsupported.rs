@@ -3,7 +3,7 @@
 //! They are named to people (an Event on the pod, a warning on create) and otherwise passed over; nothing is ignored in
 //! silence. Fields that only guide scheduling or networking of real nodes are not listed: they change no outcome here.
 
-use api::k8s::api::core::v1::{Container, PodSpec};
+use api::k8s::api::core::v1::{Container, PodSpec, Volume, VolumeMount};
 
 use crate::sandbox::TERMINATION_PATH;
 use crate::volumes;
@@ -59,8 +59,13 @@ fn of_volumes(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
     if !sandboxes {
         return volumes().take(1).map(|_| "spec.volumes".to_owned()).collect();
     }
-    let unknown = |(index, volume)| Some(format!("spec.volumes[{index}].{}", volumes::unsupported_kind(volume)?));
-    volumes().enumerate().filter_map(unknown).collect()
+    let limited = |volume: &Volume| {
+        let limit = volume.empty_dir.as_ref().is_some_and(|empty| empty.size_limit.is_some());
+        limit.then_some("emptyDir.sizeLimit")
+    };
+    let effectless = |volume: &Volume| volumes::unsupported_kind(volume).or_else(|| limited(volume));
+    let path = |(index, volume)| Some(format!("spec.volumes[{index}].{}", effectless(volume)?));
+    volumes().enumerate().filter_map(path).collect()
 }
 
 /// Whether the pod's security context asks for more than users and groups, which a sandbox has.
@@ -86,8 +91,11 @@ fn has_effectless_container_context(container: &Container, sandboxes: bool) -> b
 fn of_container(container: &Container, init: bool, sandboxes: bool) -> Vec<&'static str> {
     let limits = container.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     let mounts = container.volume_mounts.iter().flatten().any(|mount| !is_service_account_volume(&mount.name));
+    let propagation = |mount: &VolumeMount| mount.mount_propagation.as_deref().is_some_and(|mode| mode != "None");
+    let propagates = sandboxes && container.volume_mounts.iter().flatten().any(propagation);
     let fields = [
         (!sandboxes && mounts, "volumeMounts"),
+        (propagates, "volumeMounts.mountPropagation"),
         (container.volume_devices.as_ref().is_some_and(|devices| !devices.is_empty()), "volumeDevices"),
         (limits.is_some_and(|limits| !limits.is_empty()), "resources.limits"),
         (has_effectless_container_context(container, sandboxes), "securityContext"),
@@ -135,14 +143,20 @@ mod tests {
     #[test]
     fn a_sandbox_has_volumes_users_and_last_words() {
         let spec = json!({
-            "volumes": [{"name": "data", "emptyDir": {}}, {"name": "claim", "persistentVolumeClaim": {"claimName": "c"}}],
+            "volumes": [{"name": "data", "emptyDir": {}}, {"name": "claim", "persistentVolumeClaim": {"claimName": "c"}},
+                {"name": "small", "emptyDir": {"sizeLimit": "1Mi"}}],
             "securityContext": {"runAsUser": 1, "fsGroup": 2},
             "hostAliases": [{"ip": "127.0.0.1"}],
-            "containers": [{"name": "a", "volumeMounts": [{"name": "data", "mountPath": "/d"}],
+            "containers": [{"name": "a", "volumeMounts": [{"name": "data", "mountPath": "/d", "mountPropagation": "Bidirectional"}],
                 "terminationMessagePath": "/words", "terminationMessagePolicy": "FallbackToLogsOnError",
                 "securityContext": {"runAsUser": 1, "readOnlyRootFilesystem": true}}],
         });
-        let expected = ["spec.volumes[1].persistentVolumeClaim", "spec.securityContext"];
+        let expected = [
+            "spec.volumes[1].persistentVolumeClaim",
+            "spec.volumes[2].emptyDir.sizeLimit",
+            "spec.securityContext",
+            "spec.containers[0].volumeMounts.mountPropagation",
+        ];
         assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), true), expected);
     }
 
