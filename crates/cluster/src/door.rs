@@ -10,7 +10,7 @@ use apiserver::{ApiServer, Connected, Connector, Duplex, LogStream, Ports, Sessi
 use client::{ByteStream, Door, Error, EventStream};
 use futures::future::{BoxFuture, FutureExt, ready};
 use futures::{StreamExt, TryStreamExt, stream};
-use kubelet::Kubelet;
+use kubelet::{ForwardTarget, Kubelet};
 
 /// The API server, as an in-process client sees it.
 pub(crate) struct ServerDoor(pub(crate) Arc<ApiServer>);
@@ -78,16 +78,16 @@ fn session(session: kubelet::runtime::Session) -> Session {
     Session { stdin: session.stdin, resize: session.resize, events: session.events }
 }
 
-/// The ports of the pod that goes by this name in errors.
-struct PodPorts(String);
+/// The ports of a pod.
+struct PodPorts(ForwardTarget);
 
 impl Ports for PodPorts {
     fn pod(&self) -> &str {
-        &self.0
+        &self.0.pod
     }
 
     fn connect(&self, port: u16) -> BoxFuture<'static, Connected> {
-        let pod = self.0.clone();
-        async move { Ok(Box::new(kubelet::connect(&pod, port).await?) as Box<dyn Duplex>) }.boxed()
+        let target = self.0.clone();
+        async move { Ok(Box::new(kubelet::connect(&target, port).await?) as Box<dyn Duplex>) }.boxed()
     }
 }

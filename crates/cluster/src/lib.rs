@@ -7,6 +7,7 @@ mod advice;
 mod config;
 mod door;
 mod kubeconfig;
+mod network;
 mod parts;
 mod pods;
 mod time;
@@ -37,6 +38,7 @@ pub use kubelet::runtime::scripted;
 pub use time::View;
 
 use door::{KubeletConnector, ServerDoor};
+use network::Network;
 use parts::Parts;
 
 /// Random bytes of a bearer token.
@@ -59,6 +61,8 @@ pub struct Cluster {
     keeper: Mutex<Option<JoinHandle<()>>>,
     local: Arc<Local>,
     token: String,
+    /// Keeps its addresses for it.
+    _network: Network,
 }
 
 /// Where a cluster can be reached over HTTPS.
@@ -80,6 +84,10 @@ impl Cluster {
         if config.stepper.is_some() && !Stepper::fits_current_runtime() {
             return Err(Error::ManyThreads);
         }
+        let network = match config.pods {
+            Pods::Processes { .. } => Network::claim(),
+            Pods::Scripted(_) => Network::acted(),
+        };
         let node: Arc<OnceLock<Weak<Kubelet>>> = Arc::default();
         let server = ApiServer::new(apiserver::Config {
             catalogue: Catalogue::default(),
@@ -94,7 +102,7 @@ impl Cluster {
         let local = Arc::new(Local::new(server.clone(), apiserver::http::Token::new(token.clone())));
         let door = if config.over_http { over_http(&local, &token)? } else { client.clone() };
         let parts = Parts::new(door, &config, system_config(&server, &config));
-        let kubelet = Arc::new(pods::start(&config, parts.client(Component::Kubelet))?);
+        let kubelet = Arc::new(pods::start(&config, &network, parts.client(Component::Kubelet))?);
         // Set once, here.
         let _ = node.set(Arc::downgrade(&kubelet));
         server.connect(Arc::new(KubeletConnector(kubelet.clone())));
@@ -117,6 +125,7 @@ impl Cluster {
             keeper: Mutex::default(),
             local,
             token,
+            _network: network,
         })
     }
 

@@ -13,6 +13,7 @@ use kubelet::runtime::scripted::ScriptedRuntime;
 use kubelet::{Containers, Kubelet, KubeletConfig};
 
 use crate::config::{Config, Error, Pods};
+use crate::network::Network;
 
 /// Pods that a node acts out at one time: they cost memory only.
 const SCRIPTED_PODS_MAX: u32 = 200_000;
@@ -21,9 +22,9 @@ const SCRIPTED_PODS_MAX: u32 = 200_000;
 ///
 /// # Errors
 /// When the state directory cannot be made, or the supervisor does not start.
-pub(crate) fn start(config: &Config, client: Client) -> Result<Kubelet, Error> {
+pub(crate) fn start(config: &Config, network: &Network, client: Client) -> Result<Kubelet, Error> {
     let clock = config.clock.clone();
-    let (kubelet, containers) = match &config.pods {
+    let (mut kubelet, containers) = match &config.pods {
         Pods::Processes { state_dir, supervisor } => {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(state_dir);
             made.map_err(|source| Error::StateDir { path: state_dir.clone(), source })?;
@@ -45,5 +46,6 @@ pub(crate) fn start(config: &Config, client: Client) -> Result<Kubelet, Error> {
             (kubelet, Containers { runtime: Arc::new(runtime) as Arc<dyn Runtime>, exits, logs })
         }
     };
+    kubelet.pod_range = network.pods;
     Ok(Kubelet::start(kubelet, client, clock, containers))
 }

@@ -5,6 +5,7 @@
 //! that none outlives its pod or this server. `logs` keeps what containers print. [`Kubelet`] is the shell that joins
 //! them to the API.
 
+mod addresses;
 pub mod environment;
 pub mod image;
 pub mod logs;
@@ -16,5 +17,6 @@ pub mod supervisor;
 mod unsupported;
 mod volumes;
 
-pub use shell::{Containers, Kubelet, KubeletConfig, connect};
+pub use addresses::PodRange;
+pub use shell::{Containers, ForwardTarget, Kubelet, KubeletConfig, connect};
 pub use unsupported::unsupported;

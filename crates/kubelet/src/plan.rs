@@ -93,6 +93,10 @@ pub struct PodFacts {
     pub active_deadline_seconds: Option<i64>,
     /// `spec.terminationGracePeriodSeconds`.
     pub grace_seconds: i64,
+    /// `spec.hostNetwork`.
+    pub host_network: bool,
+    /// The address that was given to it; `None` when it has none of its own.
+    pub ip: Option<String>,
 }
 
 /// What of a container the plan looks at.
@@ -156,7 +160,14 @@ impl PodFacts {
             containers,
             active_deadline_seconds: spec.active_deadline_seconds,
             grace_seconds: spec.termination_grace_period_seconds.unwrap_or(30),
+            host_network: spec.host_network == Some(true),
+            ip: None,
         }
+    }
+
+    /// Its address: its own, or else its node's.
+    pub fn ip<'a>(&'a self, node: &'a NodeFacts) -> &'a str {
+        self.ip.as_deref().unwrap_or(&node.host_ip)
     }
 
     fn restarts(&self, index: usize, exit_code: i32) -> bool {
@@ -178,7 +189,7 @@ impl PodFacts {
 /// Where pods run, as their status tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeFacts {
-    /// `status.hostIP` and `status.podIP`: pods are processes of this host.
+    /// `status.hostIP`, and `status.podIP` of pods that have no address of their own.
     pub host_ip: String,
     /// The runtime's name, in front of container ids.
     pub runtime_name: String,

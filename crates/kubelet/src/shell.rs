@@ -32,13 +32,14 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{error, warn};
 
+use crate::addresses::{PodRange, Pool};
 use crate::image::ImageRule;
 use crate::logs::{LogStream, Logs};
 use crate::plan::NodeFacts;
 use crate::runtime::{ExitReceiver, Exited, Runtime};
 use known::{Known, Pods};
 use pod_logs::Readable;
-pub use sessions::connect;
+pub use sessions::{ForwardTarget, connect};
 use worker::PodEntry;
 
 /// Directory of the pods' working directories, under the state directory.
@@ -55,8 +56,10 @@ pub struct KubeletConfig {
     pub state_directory: PathBuf,
     /// Which images stand for which programs.
     pub image_rules: Vec<ImageRule>,
-    /// `status.hostIP` and `status.podIP` of every pod.
+    /// `status.hostIP` of every pod, and `status.podIP` of those that have no address of their own.
     pub host_ip: String,
+    /// The addresses of pods; `None` when they can have none of their own.
+    pub pod_range: Option<PodRange>,
     /// `status.capacity.pods` of the node.
     pub pods_max: u32,
 }
@@ -69,6 +72,7 @@ impl KubeletConfig {
             state_directory,
             image_rules: Vec::new(),
             host_ip: "127.0.0.1".to_owned(),
+            pod_range: None,
             pods_max: 4096,
         }
     }
@@ -100,6 +104,7 @@ struct Shared {
     logs: Arc<Logs>,
     recorder: Recorder,
     node: NodeFacts,
+    addresses: Option<Pool>,
     pods: Pods,
     /// Containers that are being prepared or started.
     starting: AtomicUsize,
@@ -113,6 +118,7 @@ impl Kubelet {
         let (recorder, recorder_task) = Recorder::start_for(client.clone(), Arc::clone(&clock), source);
         let recorder = recorder.limited(budget::UPSTREAM);
         let node = NodeFacts { host_ip: config.host_ip.clone(), runtime_name: runtime.name().to_owned() };
+        let addresses = config.pod_range.map(Pool::new);
         let pods = Pods::default();
         let shared = Arc::new(Shared {
             config,
@@ -122,6 +128,7 @@ impl Kubelet {
             logs,
             recorder,
             node,
+            addresses,
             pods,
             starting: AtomicUsize::new(0),
         });
@@ -321,7 +328,7 @@ fn apply(shared: &Arc<Shared>, workers: &mut JoinSet<()>, object: &Arc<Object>) 
         }
         return;
     }
-    match PodEntry::new(object, shared.clock.now()) {
+    match PodEntry::new(object, shared.clock.now(), shared.addresses.as_ref()) {
         Ok(entry) => {
             let entry = Arc::new(entry);
             shared.pods.insert(&entry);

@@ -1,6 +1,7 @@
 //! Whole clusters with real processes, asked over both transports.
 
 mod access;
+mod addresses;
 mod common;
 mod consistency;
 mod cron_jobs;

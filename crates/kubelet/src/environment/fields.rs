@@ -9,8 +9,10 @@ use super::ConfigError;
 /// What the host contributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// The node's and the pod's address.
+    /// The node's address.
     pub ip: String,
+    /// The pod's address.
+    pub pod_ip: String,
     /// CPUs of the node, the default of `limits.cpu`.
     pub cpus: u64,
     /// Memory of the node in bytes, the default of `limits.memory`.
@@ -33,7 +35,8 @@ pub(super) fn field(pod: &Pod, host: &Host, path: &str) -> Result<String, Config
         "metadata.uid" => metadata.uid.clone(),
         "spec.nodeName" => spec.and_then(|spec| spec.node_name.clone()),
         "spec.serviceAccountName" => spec.and_then(|spec| spec.service_account_name.clone()),
-        "status.hostIP" | "status.hostIPs" | "status.podIP" | "status.podIPs" => Some(host.ip.clone()),
+        "status.hostIP" | "status.hostIPs" => Some(host.ip.clone()),
+        "status.podIP" | "status.podIPs" => Some(host.pod_ip.clone()),
         _ => return Err(ConfigError::Field(path.to_owned())),
     };
     Ok(value.unwrap_or_default())

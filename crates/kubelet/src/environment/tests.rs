@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn host() -> Host {
-    Host { ip: "127.0.0.1".to_owned(), cpus: 2, memory_bytes: 1 << 30 }
+    Host { ip: "127.0.0.1".to_owned(), pod_ip: "127.64.0.7".to_owned(), cpus: 2, memory_bytes: 1 << 30 }
 }
 
 fn sources() -> Sources {
@@ -71,7 +71,9 @@ fn variables_come_out_as_upstream_makes_them() {
         (field("metadata.annotations['none']"), vec!["F="]),
         (field("spec.nodeName"), vec!["F=n"]),
         (field("spec.serviceAccountName"), vec!["F=default"]),
-        (field("status.podIP"), vec!["F=127.0.0.1"]),
+        (field("status.podIP"), vec!["F=127.64.0.7"]),
+        (field("status.podIPs"), vec!["F=127.64.0.7"]),
+        (field("status.hostIPs"), vec!["F=127.0.0.1"]),
         (resource("limits.cpu", "1m"), vec!["R=250"]),
         (resource("limits.cpu", "1"), vec!["R=1"]),
         (resource("limits.memory", "1Mi"), vec!["R=64"]),

@@ -18,14 +18,15 @@ pub(super) fn build(pod: &PodFacts, memory: &mut Memory, node: &NodeFacts, now: 
         all.sort_by_key(|(name, _)| *name);
         all.into_iter().map(|(_, status)| status).collect::<Vec<_>>()
     };
+    let ip = pod.ip(node);
     let mut status = json!({
         "observedGeneration": memory.generation,
         "phase": memory.phase.as_str(),
         "conditions": conditions,
         "hostIP": node.host_ip,
         "hostIPs": [{"ip": node.host_ip}],
-        "podIP": node.host_ip,
-        "podIPs": [{"ip": node.host_ip}],
+        "podIP": ip,
+        "podIPs": [{"ip": ip}],
         "startTime": rfc3339(memory.start_time),
         "containerStatuses": statuses(false),
     });

@@ -30,6 +30,8 @@ fn pod(policy: RestartPolicy, names: &[&str]) -> PodFacts {
         containers: names.iter().map(container).collect(),
         active_deadline_seconds: None,
         grace_seconds: 30,
+        host_network: false,
+        ip: None,
     }
 }
 

@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tracing::debug;
 
-use super::{KubeletConfig, Shared, prepare};
+use super::worker::PodEntry;
+use super::{Shared, prepare};
 use crate::environment::Host;
 
 /// The Kubernetes release whose behaviour this node has.
@@ -35,9 +36,9 @@ fn memory_bytes() -> Option<u64> {
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
-pub(super) fn host(config: &KubeletConfig) -> Host {
+pub(super) fn host(shared: &Shared, pod: &PodEntry) -> Host {
     let (cpus, memory_bytes) = resources();
-    prepare::host_of(&config.host_ip, cpus, memory_bytes)
+    prepare::host_of(&shared.config.host_ip, pod.facts.ip(&shared.node), cpus, memory_bytes)
 }
 
 /// Creates the Node, or brings the status of an existing one up to date; tries until the API takes it.

@@ -67,7 +67,7 @@ pub(super) async fn prepare(
     if shared.runtime.runs_programs() {
         sources.around = super::access::variables(shared, pod).await?;
     }
-    let host = super::node::host(&shared.config);
+    let host = super::node::host(shared, pod);
     let given = environment::environment(&pod.pod, container, &host, &sources)
         .map_err(|error| Refusal::Config(error.to_string()))?;
     let (_, run) = id.container().ok_or_else(|| Refusal::Runtime("bad container id".to_owned()))?;
@@ -184,6 +184,6 @@ fn directory(shared: &Shared, pod: &PodEntry, container: &Container, boxed: bool
 }
 
 /// The host as containers see it through the downward API.
-pub(super) fn host_of(ip: &str, cpus: u64, memory_bytes: u64) -> Host {
-    Host { ip: ip.to_owned(), cpus, memory_bytes }
+pub(super) fn host_of(ip: &str, pod_ip: &str, cpus: u64, memory_bytes: u64) -> Host {
+    Host { ip: ip.to_owned(), pod_ip: pod_ip.to_owned(), cpus, memory_bytes }
 }

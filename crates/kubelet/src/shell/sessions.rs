@@ -63,47 +63,71 @@ impl Kubelet {
         session.ok_or_else(|| Refused { code: 500, text: text() })
     }
 
-    /// Checks that a pod runs here; answers with what names it in errors.
+    /// Checks that a pod runs here; answers with where its ports are.
     ///
     /// # Errors
     /// When there is no such pod, or nothing of it runs.
-    pub fn port_forward(&self, namespace: &str, name: &str) -> Result<String, Refused> {
+    pub fn port_forward(&self, namespace: &str, name: &str) -> Result<ForwardTarget, Refused> {
         let known = find(&self.shared, namespace, name)?;
         if !self.shared.runtime.runs_programs() {
             // Else the ports of this host would answer for it.
             return Err(Refused { code: 500, text: "scripted pods have no ports".to_owned() });
         }
         match known {
-            Known::Live(entry) if !entry.surroundings.lock().is_empty() => Ok(entry.uid.to_string()),
+            Known::Live(entry) if !entry.surroundings.lock().is_empty() => {
+                let ip = entry.facts.ip.as_deref().and_then(|ip| ip.parse().ok());
+                Ok(ForwardTarget { pod: entry.uid.to_string(), ip })
+            }
             _ => Err(Refused { code: 500, text: format!("pod not found (\"{name}_{namespace}\")") }),
         }
     }
 }
 
-/// Connects to a port of a pod.
+/// Where the ports of a pod are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardTarget {
+    /// What names the pod in errors.
+    pub pod: String,
+    /// Its own address, if it has one.
+    pub ip: Option<IpAddr>,
+}
+
+/// Connects to a port of a pod: at the pod's own address, or else at `localhost`, as upstream does within a pod.
 ///
-/// Differs: pods share the host's network here, so a port of one is a port of all, and of the host.
+/// Differs: pods share the host's network here. Whoever listens at all addresses answers for every pod that does not, and
+/// `localhost` is the host's.
 ///
 /// # Errors
 /// The text of containerd when nobody listens there.
-pub async fn connect(pod: &str, port: u16) -> Result<TcpStream, String> {
+pub async fn connect(target: &ForwardTarget, port: u16) -> Result<TcpStream, String> {
+    if let Some(ip) = target.ip
+        && let Ok(connection) = dial(SocketAddr::new(ip, port)).await
+    {
+        return Ok(connection);
+    }
     let mut errors = Vec::new();
     for (network, host) in [("tcp4", IpAddr::V4(Ipv4Addr::LOCALHOST)), ("tcp6", IpAddr::V6(Ipv6Addr::LOCALHOST))] {
         let address = SocketAddr::new(host, port);
-        let why = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(Ok(connection)) => {
-                // Interactive protocols go through here: a key must not wait for company.
-                let _ = connection.set_nodelay(true);
-                return Ok(connection);
-            }
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "i/o timeout".to_owned(),
-        };
-        errors.push(format!("dial {network} {address}: connect: {why}"));
+        match dial(address).await {
+            Ok(connection) => return Ok(connection),
+            Err(why) => errors.push(format!("dial {network} {address}: connect: {why}")),
+        }
     }
-    let text = errors.join(" IPv6 ");
+    let (pod, text) = (&target.pod, errors.join(" IPv6 "));
     Err(format!("failed to connect to localhost:{port} inside namespace {pod:?}, IPv4: {text} "))
+}
+
+async fn dial(address: SocketAddr) -> Result<TcpStream, String> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        Ok(Ok(connection)) => {
+            // Interactive protocols go through here: a key must not wait for company.
+            let _ = connection.set_nodelay(true);
+            Ok(connection)
+        }
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => Err("connection refused".to_owned()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("i/o timeout".to_owned()),
+    }
 }
 
 fn find(shared: &Shared, namespace: &str, name: &str) -> Result<Known, Refused> {

@@ -94,7 +94,7 @@ fn own_files(shared: &Shared, pod: &PodEntry, container: &Container, run: u32) -
         mounts.push(Mount { target, source, sub_path: PathBuf::new(), read_only });
     };
     let (hosts, of_host) = (scratch.join(HOSTS), fs::read_to_string("/etc/hosts").unwrap_or_default());
-    fs::write(&hosts, sandbox::hosts(&pod.pod, &of_host, &shared.config.host_ip))?;
+    fs::write(&hosts, sandbox::hosts(&pod.pod, &of_host, pod.facts.ip(&shared.node)))?;
     if Path::new("/etc/hosts").exists() {
         file("/etc/hosts".into(), hosts, false);
     }
@@ -152,7 +152,7 @@ async fn set_up(shared: &Shared, pod: &PodEntry, volume: &Volume) -> Result<Path
         Kind::Files(projections) => {
             let wants: Vec<Wants<'_>> = projections.iter().map(volumes::Projection::wants).collect();
             let (sources, tokens) = fetch(shared, pod, &wants).await?;
-            let host: Host = super::node::host(&shared.config);
+            let host: Host = super::node::host(shared, pod);
             let found = Found { pod: &pod.pod, host: &host, sources: &sources, tokens: &tokens };
             let mut files = Files::default();
             for projection in &projections {

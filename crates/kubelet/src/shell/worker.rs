@@ -4,6 +4,7 @@
 //! one write, not two. The terminal status is written at once, and before the object is deleted.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,6 +23,7 @@ use tracing::debug;
 
 use super::sessions::Surroundings;
 use super::{Shared, forget, last_words, prepare};
+use crate::addresses::{Lease, Pool};
 use crate::plan::{self, Memory, Plan, PodEvent, PodFacts};
 use crate::runtime::{ContainerId, Exited};
 use crate::unsupported;
@@ -38,6 +40,8 @@ pub(super) struct PodEntry {
     pub(super) pod: Arc<Pod>,
     pub(super) meta: Meta,
     pub(super) facts: PodFacts,
+    /// Keeps the pod's address for it.
+    _lease: Option<Lease>,
     pub(super) memory: Mutex<Memory>,
     /// Of the containers that run, by index.
     pub(super) surroundings: Mutex<HashMap<usize, Surroundings>>,
@@ -57,9 +61,15 @@ pub(super) struct Inbox {
 
 impl PodEntry {
     /// Reads a pod that is new to this kubelet.
-    pub(super) fn new(object: &Arc<Object>, now: Timestamp) -> Result<Self, serde_json::Error> {
+    pub(super) fn new(
+        object: &Arc<Object>,
+        now: Timestamp,
+        addresses: Option<&Pool>,
+    ) -> Result<Self, serde_json::Error> {
         let pod: Pod = object.decode()?;
-        let facts = PodFacts::of(&pod);
+        let mut facts = PodFacts::of(&pod);
+        let lease = addresses.filter(|_| !facts.host_network).and_then(|pool| pool.lease(own_address(&pod)));
+        facts.ip = lease.as_ref().map(|lease| lease.address.to_string());
         let fresh = pod.status.as_ref().is_none_or(|status| status.start_time.is_none());
         let memory =
             if fresh { Memory::new(&facts, now) } else { Memory::recovered(&facts, &object.to_value()["status"], now) };
@@ -70,6 +80,7 @@ impl PodEntry {
             pod: Arc::new(pod),
             meta,
             facts,
+            _lease: lease,
             memory: Mutex::new(memory),
             surroundings: Mutex::default(),
             inbox: Mutex::new(Inbox { object: Some(Arc::clone(object)), ..Inbox::default() }),
@@ -96,6 +107,11 @@ impl PodEntry {
     pub(super) fn namespace(&self) -> &str {
         self.key.namespace_or_empty()
     }
+}
+
+/// The address that the pod's status names already.
+fn own_address(pod: &Pod) -> Option<Ipv4Addr> {
+    pod.status.as_ref()?.pod_ip.as_deref()?.parse().ok()
 }
 
 /// Whether an object waits for its kubelet to end the grace period of its deletion.

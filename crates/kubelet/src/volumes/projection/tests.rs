@@ -21,7 +21,7 @@ fn files(volume: Value) -> Result<Vec<(String, String, u32)>, String> {
         secrets: BTreeMap::from([("keys".to_owned(), serde_json::from_value(secret).unwrap())]),
         ..Sources::default()
     };
-    let host = Host { ip: "127.0.0.1".to_owned(), cpus: 2, memory_bytes: 1 << 30 };
+    let host = Host { ip: "127.0.0.1".to_owned(), pod_ip: "127.64.0.7".to_owned(), cpus: 2, memory_bytes: 1 << 30 };
     let tokens = BTreeMap::from([((String::new(), 3607), "token".to_owned())]);
     let found = Found { pod: &pod, host: &host, sources: &sources, tokens: &tokens };
     let Kind::Files(projections) = kind(&volume) else { panic!("not a volume of files: {volume:?}") };
