@@ -24,6 +24,7 @@ fn server() -> Arc<ApiServer> {
         entropy: Arc::new(SystemEntropy::default()),
         bounds: Bounds::default(),
         advice: Arc::new(|_| Vec::new()),
+        service_range: Default::default(),
     });
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}});
     let request = Request::new(Verb::Create, api::resource::NAMESPACES, None, None).body(Body::Object(namespace));

@@ -13,6 +13,7 @@ use clock::{SharedClock, SharedEntropy};
 use fields::RecentManagers;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
+use registry::service::ServiceRange;
 use registry::{Catalogue, Strategy};
 use serde_json::Value;
 use store::{Bounds, ResourceIndex, Store};
@@ -44,6 +45,8 @@ pub struct Config {
     pub bounds: Bounds,
     /// What the rest of the cluster has to say of an object that a client writes, as texts for `Warning` headers.
     pub advice: Advice,
+    /// Where the addresses of Services come from.
+    pub service_range: ServiceRange,
 }
 
 /// Comments on an object that a client writes, such as the fields that no component honours.
@@ -60,6 +63,7 @@ pub struct ApiServer {
     pub(crate) allocations: Mutex<()>,
     pub(crate) managers: Mutex<RecentManagers>,
     advice: Advice,
+    pub(crate) service_range: ServiceRange,
     catalogue: Catalogue,
     namespaces: Option<ResourceIndex>,
     /// One per resource: what open watches sleep on.
@@ -111,6 +115,7 @@ impl ApiServer {
             allocations: Mutex::new(()),
             managers: Mutex::default(),
             advice: config.advice,
+            service_range: config.service_range,
             catalogue: config.catalogue,
             namespaces,
             bells,

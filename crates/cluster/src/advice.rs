@@ -1,6 +1,6 @@
 //! What this cluster does not honour of an object, as texts for `Warning` headers: nothing is ignored in silence.
 
-use api::k8s::api::core::v1::PodSpec;
+use api::k8s::api::core::v1::{PodSpec, ServiceSpec};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,8 +14,13 @@ pub(crate) fn advice(object: &Value, sandboxes: bool) -> Vec<String> {
             let template = "spec.jobTemplate.spec.template.spec";
             pod_advice(&spec["jobTemplate"]["spec"]["template"]["spec"], template, sandboxes)
         }
+        Some("Service") => service_advice(spec),
         _ => Vec::new(),
     }
+}
+
+fn service_advice(spec: &Value) -> Vec<String> {
+    ServiceSpec::deserialize(spec).map(|spec| service_proxy::table::unhonoured(&spec)).unwrap_or_default()
 }
 
 fn pod_advice(spec: &Value, prefix: &str, sandboxes: bool) -> Vec<String> {
@@ -58,6 +63,13 @@ mod tests {
         );
         let job = json!({"kind": "Job", "spec": {"activeDeadlineSeconds": 5, "ttlSecondsAfterFinished": 0}});
         assert!(advice(&job, false).is_empty());
+    }
+
+    #[test]
+    fn what_no_proxy_forwards_is_advised_on() {
+        let service =
+            json!({"kind": "Service", "spec": {"clusterIP": "127.96.0.7", "ports": [{"port": 53, "protocol": "UDP"}]}});
+        assert_eq!(advice(&service, true), ["spec.ports[0].protocol: UDP is not forwarded"]);
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub enum Component {
     System,
     /// The kubelet.
     Kubelet,
+    /// The Service proxy.
+    Proxy,
 }
 
 /// Puts something between a component and its door to the API, such as faults. Asked each time a component starts.

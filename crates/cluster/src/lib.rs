@@ -27,6 +27,7 @@ use job_controller::Decision;
 use kubelet::Kubelet;
 use parking_lot::Mutex;
 use registry::Catalogue;
+use service_proxy::{ProxyConfig, ServiceProxy};
 use store::Bounds;
 use system_controllers::Resource;
 use tokio::task::JoinHandle;
@@ -55,6 +56,8 @@ pub struct Cluster {
     client: Client,
     parts: Parts,
     kubelet: Arc<Kubelet>,
+    /// None where pods are acted out: there is nothing to connect to.
+    proxy: Option<ServiceProxy>,
     stepper: Option<Arc<Stepper>>,
     serving: Mutex<Option<Serving>>,
     /// Keeps the objects that say where the API is served.
@@ -95,6 +98,7 @@ impl Cluster {
             entropy: config.entropy.clone(),
             bounds: Bounds::default(),
             advice: Arc::new(advisor(node.clone())),
+            service_range: network.services,
         });
         server.create_system_objects();
         let client = Client::in_process(Arc::new(ServerDoor(server.clone())));
@@ -115,11 +119,16 @@ impl Cluster {
             server.control_clock(Arc::new(time::Control { stepper: stepper.clone(), is_hybrid }));
         }
         parts.start_all().await?;
+        let proxy = network.pods.filter(|_| matches!(config.pods, Pods::Processes { .. })).map(|_| {
+            let proxy = ProxyConfig { node_name: config.node_name.clone() };
+            ServiceProxy::start(proxy, parts.client(Component::Proxy), config.clock.clone())
+        });
         Ok(Self {
             server,
             client,
             parts,
             kubelet,
+            proxy,
             stepper: config.stepper,
             serving: Mutex::default(),
             keeper: Mutex::default(),
@@ -233,6 +242,9 @@ impl Cluster {
             stop(keeper).await;
         }
         self.parts.stop_all().await;
+        if let Some(proxy) = &self.proxy {
+            proxy.shutdown().await;
+        }
         self.kubelet.shutdown().await;
         // The pods were in memory only: nobody can ask for their logs any more.
         self.kubelet.remove_all_files();

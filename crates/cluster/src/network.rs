@@ -7,11 +7,15 @@
 use std::net::{Ipv4Addr, TcpListener};
 
 use kubelet::PodRange;
+use registry::service::ServiceRange;
 use tracing::warn;
 
-/// Blocks of 65,536 addresses, for pods 127.64.0.0/16 to 127.95.0.0/16.
+/// Blocks of 65,536 addresses: for pods 127.64.0.0/16 to 127.95.0.0/16, for Services 127.96.0.0/16 to 127.127.0.0/16.
+///
+/// Differs: kubeadm's range of Services, 10.96.0.0/12, can be bound by nobody without privilege.
 const BLOCKS: u8 = 32;
 const FIRST_POD_BLOCK: u8 = 64;
+const FIRST_SERVICE_BLOCK: u8 = FIRST_POD_BLOCK + BLOCKS;
 /// Addresses of a block that are given to pods.
 const PODS_MAX: u32 = 65_000;
 /// Addresses of all blocks, for pods that are acted out, and so share them with nobody.
@@ -23,6 +27,8 @@ const CLAIM: ([u8; 2], u16) = ([255, 254], 10_250);
 pub(crate) struct Network {
     /// The addresses of its pods; `None` when this machine gives them none.
     pub(crate) pods: Option<PodRange>,
+    /// The addresses of its Services.
+    pub(crate) services: ServiceRange,
     /// Kept open.
     _claim: Option<TcpListener>,
 }
@@ -33,7 +39,7 @@ impl Network {
         // Linux has all of 127.0.0.0/8 on its loopback device; other systems have 127.0.0.1 alone.
         if let Err(error) = TcpListener::bind((block_address(0, [0, 1]), 0)) {
             warn!(%error, "pods have no addresses of their own: all are at 127.0.0.1");
-            return Self { pods: None, _claim: None };
+            return Self { pods: None, services: ServiceRange::default(), _claim: None };
         }
         let claim = |block| TcpListener::bind((block_address(block, CLAIM.0), CLAIM.1)).ok().map(|it| (block, it));
         let claimed = (0..BLOCKS).find_map(claim);
@@ -41,13 +47,15 @@ impl Network {
             warn!("all blocks of addresses are taken: pods share addresses with those of another server");
         }
         let (block, _claim) = claimed.map_or((0, None), |(block, listener)| (block, Some(listener)));
-        Self { pods: Some(PodRange { first: block_address(block, [0, 1]), count: PODS_MAX }), _claim }
+        let pods = PodRange { first: block_address(block, [0, 1]), count: PODS_MAX };
+        let services = ServiceRange::of_16_bits(127, FIRST_SERVICE_BLOCK + block);
+        Self { pods: Some(pods), services, _claim }
     }
 
     /// The network of pods that are acted out: they have addresses, and nothing is bound.
     pub(crate) fn acted() -> Self {
         let pods = PodRange { first: block_address(0, [0, 1]), count: ACTED_PODS_MAX };
-        Self { pods: Some(pods), _claim: None }
+        Self { pods: Some(pods), services: ServiceRange::default(), _claim: None }
     }
 }
 

@@ -44,7 +44,7 @@ impl Running {
             Component::CronJobs => self.cron_jobs.is_some(),
             Component::Expiry => self.expiry.is_some(),
             Component::System => self.system.is_some(),
-            Component::Kubelet => true,
+            Component::Kubelet | Component::Proxy => true,
         }
     }
 }
@@ -65,6 +65,7 @@ impl Parts {
     pub(crate) fn client(&self, component: Component) -> Client {
         let name = match component {
             Component::Kubelet => "kubelet",
+            Component::Proxy => "kube-proxy",
             _ => "kube-controller-manager",
         };
         let client = self.client.acting_as(name);
@@ -151,7 +152,7 @@ impl Parts {
                 let system = SystemControllers::start(client, clock, self.system_config.clone()).await?;
                 self.running.lock().system = Some(system);
             }
-            Component::Kubelet => {}
+            Component::Kubelet | Component::Proxy => {}
         }
         Ok(())
     }
@@ -182,7 +183,7 @@ impl Parts {
                     system.shutdown().await;
                 }
             }
-            Component::Kubelet => {}
+            Component::Kubelet | Component::Proxy => {}
         }
     }
 }

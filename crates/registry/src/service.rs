@@ -4,6 +4,7 @@
 mod allocation;
 mod families;
 mod kind;
+mod range;
 mod table;
 mod validation;
 
@@ -19,7 +20,7 @@ use crate::strategy::{Column, Descriptor, Row, Strategy};
 use crate::surroundings::Surroundings;
 use kind::{externally_accessible, needs_cluster_ip, needs_health_check, needs_node_port, spec};
 
-pub use allocation::API_SERVER_ADDRESS;
+pub use range::ServiceRange;
 
 /// Seconds for which a client stays with its endpoint.
 const AFFINITY_SECONDS: i64 = 10_800;

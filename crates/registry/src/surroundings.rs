@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use api::{Gvr, Object};
 
+use crate::service::ServiceRange;
+
 /// The state as of one moment.
 pub trait Surroundings {
     /// One object.
@@ -12,6 +14,11 @@ pub trait Surroundings {
 
     /// The objects of a resource, of one namespace or of all.
     fn list(&self, resource: &Gvr, namespace: Option<&str>) -> Vec<Arc<Object>>;
+
+    /// Where the addresses of Services come from.
+    fn service_range(&self) -> ServiceRange {
+        ServiceRange::default()
+    }
 
     /// Any number below a bound that is not zero.
     fn draw(&self, bound: u32) -> u32;

@@ -5,11 +5,12 @@ use super::source::{Source, holds};
 use super::{Finding, Text, manifest};
 
 /// Folders whose crates are API clients.
-const CLIENTS: [&str; 6] = [
+const CLIENTS: [&str; 7] = [
     "crates/client/",
     "crates/controller/",
     "crates/job-controller/",
     "crates/kubelet/",
+    "crates/service-proxy/",
     "crates/system-controllers/",
     "plugins/kubectl-job/",
 ];

@@ -40,6 +40,7 @@ impl Fixture {
             entropy: Arc::new(SystemEntropy::default()),
             bounds: store::Bounds::default(),
             advice: Arc::new(|_| Vec::new()),
+            service_range: Default::default(),
         });
         let identity = Identity::generate().unwrap();
         let ca_pem = identity.ca_pem().to_owned();

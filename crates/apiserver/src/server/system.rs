@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use api::{Body, Gvr, ObjectKey, Request, Verb};
 use futures::FutureExt;
-use registry::service::API_SERVER_ADDRESS;
 use serde_json::{Value, json};
 use store::{Change, Expected, ResourceIndex};
 
@@ -42,7 +41,7 @@ impl ApiServer {
             "apiVersion": "v1", "kind": "Service",
             "metadata": {"name": NAME, "labels": {"component": "apiserver", "provider": "kubernetes"}},
             "spec": {
-                "type": "ClusterIP", "clusterIP": API_SERVER_ADDRESS.to_string(), "ipFamilyPolicy": "SingleStack",
+                "type": "ClusterIP", "clusterIP": self.service_range.api_server().to_string(), "ipFamilyPolicy": "SingleStack",
                 "sessionAffinity": "None", "ports": ports,
             },
         });

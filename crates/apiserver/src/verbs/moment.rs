@@ -6,6 +6,7 @@ use std::sync::Arc;
 use api::{Gvr, Object, ObjectKey, Status};
 use parking_lot::MutexGuard;
 use registry::Surroundings;
+use registry::service::ServiceRange;
 use serde_json::Value;
 use store::{ResourceIndex, Snapshot};
 
@@ -43,6 +44,10 @@ impl Surroundings for Moment<'_> {
     fn list(&self, resource: &Gvr, namespace: Option<&str>) -> Vec<Arc<Object>> {
         let Some(index) = self.index(resource) else { return Vec::new() };
         self.snapshot().range(index, namespace, None).map(|(_, object)| object.clone()).collect()
+    }
+
+    fn service_range(&self) -> ServiceRange {
+        self.server.service_range
     }
 
     fn draw(&self, bound: u32) -> u32 {

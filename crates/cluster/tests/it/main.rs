@@ -8,6 +8,7 @@ mod cron_jobs;
 mod hybrid;
 mod jobs;
 mod pods;
+mod proxy;
 mod quotas;
 mod replication;
 mod services;

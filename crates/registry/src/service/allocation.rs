@@ -15,12 +15,6 @@ use crate::surroundings::Surroundings;
 
 /// `v1 services`.
 const SERVICES: Gvr = Gvr::known("", "v1", "services");
-/// Where cluster addresses come from: kubeadm's default, 10.96.0.0/12, without the first and the last.
-const NETWORK: u32 = u32::from_be_bytes([10, 96, 0, 0]);
-const PREFIX_BITS: u32 = 12;
-const ADDRESSES: u32 = 1 << (32 - PREFIX_BITS);
-/// The address of the Service `kubernetes`: the first one.
-pub const API_SERVER_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
 /// Where node ports come from.
 const FIRST_PORT: i64 = 30_000;
 const LAST_PORT: i64 = 32_767;
@@ -224,8 +218,9 @@ impl Draft<'_> {
 
     fn check_address(&self, address: &str) -> Result<(), &'static str> {
         let number = address.parse::<Ipv4Addr>().map(u32::from).unwrap_or_default();
-        let offset = number.wrapping_sub(NETWORK);
-        if offset == 0 || offset >= ADDRESSES - 1 {
+        let range = self.around.service_range();
+        let offset = number.wrapping_sub(range.network());
+        if offset == 0 || offset >= range.addresses() - 1 {
             return Err("the provided network does not match the current range");
         }
         if self.taken.addresses.contains(address) { Err("provided IP is already allocated") } else { Ok(()) }
@@ -233,8 +228,9 @@ impl Draft<'_> {
 
     fn free_address(&self) -> Option<String> {
         // The first address is kept for the API server itself.
-        let (first, count) = (2, ADDRESSES - 3);
-        let text = |offset: u32| Ipv4Addr::from(NETWORK + first + offset).to_string();
+        let range = self.around.service_range();
+        let (first, count) = (2, range.addresses() - 3);
+        let text = |offset: u32| Ipv4Addr::from(range.network() + first + offset).to_string();
         let drawn = (0..DRAWS).map(|_| self.around.draw(count)).map(text);
         let mut all = drawn.chain((0..count).map(text));
         all.find(|address| !self.taken.addresses.contains(address))
