@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use api::k8s::api::core::v1::{Container, Pod, PodSpec};
 
-use crate::environment;
+use crate::resolver;
 
 /// Where a container's last words go unless its spec says so.
 pub(crate) const TERMINATION_PATH: &str = "/dev/termination-log";
@@ -19,6 +19,9 @@ pub(crate) fn is_needed(spec: &PodSpec, container: &Container) -> bool {
     let wants = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
     let context = container.security_context.as_ref();
     wants(&spec.hostname)
+        || wants(&spec.subdomain)
+        || wants(&spec.hostname_override)
+        || resolver::is_needed(spec)
         || spec.host_aliases.iter().flatten().next().is_some()
         || container.volume_mounts.iter().flatten().any(|mount| !mount.name.starts_with(ACCESS_VOLUME_PREFIX))
         || user(spec, container).is_some()
@@ -41,32 +44,25 @@ pub(crate) fn group(spec: &PodSpec, container: &Container) -> Option<u32> {
     u32::try_from(group).ok()
 }
 
-/// The pod's host name; with a subdomain or `setHostnameAsFQDN` still the short one.
-pub(crate) fn hostname(pod: &Pod) -> String {
-    environment::hostname(pod)
-}
+/// The annotation of a pod that says which network it has.
+const NETWORK: &str = "kubectl-job/network";
+/// The value for one of its own.
+const ISOLATED: &str = "isolated";
+/// Why a pod that wants to be isolated does not run.
+pub(crate) const ISOLATION_MISSING: &str =
+    "annotation kubectl-job/network: this machine gives no namespaces, so a pod cannot be isolated";
 
-/// The text of `/etc/hosts`: the host's, the pod's own name, and its aliases, in the words of upstream's kubelet
-/// (`pkg/kubelet/util`, as for pods on the host's network).
-pub(crate) fn hosts(pod: &Pod, of_host: &str, pod_ip: &str) -> String {
-    let mut text = String::from("# Kubernetes-managed hosts file (host network).\n");
-    text.push_str(of_host);
-    if !text.ends_with('\n') {
-        text.push('\n');
+/// Whether each container of a pod has a network of its own, with nothing but a loopback device: `kubectl-job/network:
+/// isolated` asks for it.
+///
+/// # Errors
+/// When the annotation says something else.
+pub(crate) fn is_isolated(pod: &Pod) -> Result<bool, String> {
+    match pod.metadata.annotations.as_ref().and_then(|annotations| annotations.get(NETWORK)) {
+        None => Ok(false),
+        Some(value) if value == ISOLATED => Ok(true),
+        Some(value) => Err(format!("annotation {NETWORK}: {value:?} is not {ISOLATED:?}")),
     }
-    text.push_str(&format!("{pod_ip}\t{}\n", hostname(pod)));
-    let mut aliases = pod.spec.iter().flat_map(|spec| spec.host_aliases.iter().flatten()).peekable();
-    if aliases.peek().is_some() {
-        text.push_str("\n# Entries added by HostAliases.\n");
-    }
-    for alias in aliases {
-        text.push_str(&format!(
-            "{}\t{}\n",
-            alias.ip,
-            alias.hostnames.iter().flatten().cloned().collect::<Vec<_>>().join("\t")
-        ));
-    }
-    text
 }
 
 /// Sorts mounts so that one below another comes after it, as container runtimes do.
@@ -104,6 +100,9 @@ mod tests {
     fn what_a_process_cannot_have_needs_one() {
         let cases = [
             (json!({"hostname": "h"}), json!({})),
+            (json!({"subdomain": "svc"}), json!({})),
+            (json!({"hostnameOverride": "h"}), json!({})),
+            (json!({"dnsPolicy": "None"}), json!({})),
             (json!({"hostAliases": [{"ip": "127.0.0.1", "hostnames": ["a"]}]}), json!({})),
             (json!({"securityContext": {"runAsUser": 1000}}), json!({})),
             (json!({}), json!({"securityContext": {"runAsGroup": 1000}})),
@@ -126,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_file_has_the_pod_and_its_aliases() {
-        let pod: Pod =
-            serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": {"containers": [], "hostname": "pi-0",
-            "hostAliases": [{"ip": "10.1.2.3", "hostnames": ["foo.remote", "bar.remote"]}]}}))
-            .unwrap();
-        let expected = "# Kubernetes-managed hosts file (host network).\n127.0.0.1 localhost\n127.0.0.1\tpi-0\n\n\
-            # Entries added by HostAliases.\n10.1.2.3\tfoo.remote\tbar.remote\n";
-        assert_eq!(hosts(&pod, "127.0.0.1 localhost", "127.0.0.1"), expected);
+    fn a_network_of_ones_own_is_asked_for_in_one_word() {
+        let isolated = |annotations: Value| {
+            is_isolated(&serde_json::from_value(json!({"metadata": {"annotations": annotations}})).unwrap())
+        };
+        assert_eq!(isolated(json!({})), Ok(false));
+        assert_eq!(isolated(json!({"kubectl-job/network": "isolated"})), Ok(true));
+        let text = "annotation kubectl-job/network: \"none\" is not \"isolated\"";
+        assert_eq!(isolated(json!({"kubectl-job/network": "none"})), Err(text.to_owned()));
     }
 }

@@ -6,6 +6,7 @@
 mod access;
 mod known;
 mod last_words;
+mod names;
 mod node;
 mod pod_logs;
 mod prepare;
@@ -105,6 +106,7 @@ struct Shared {
     recorder: Recorder,
     node: NodeFacts,
     addresses: Option<Pool>,
+    names: names::Names,
     pods: Pods,
     /// Containers that are being prepared or started.
     starting: AtomicUsize,
@@ -129,6 +131,7 @@ impl Kubelet {
             recorder,
             node,
             addresses,
+            names: names::Names::default(),
             pods,
             starting: AtomicUsize::new(0),
         });
@@ -249,6 +252,7 @@ async fn run(shared: Arc<Shared>, mut exits: ExitReceiver, mut stopped: watch::R
     let mut workers = JoinSet::new();
     let mut swept = false;
     workers.spawn(node::register(Arc::clone(&shared)));
+    workers.spawn(names::follow(Arc::clone(&shared)));
     let selection = Selection {
         field_selector: Some(format!("spec.nodeName={}", shared.config.node_name)),
         ..Selection::default()
@@ -352,5 +356,6 @@ fn gone(shared: &Shared, uid: &Uid) {
 /// Drops a pod of which nothing runs any more.
 fn forget(shared: &Shared, uid: &Uid) {
     shared.pods.remove(uid);
+    names::forget(shared, uid);
     shared.clean_up(uid.as_str());
 }

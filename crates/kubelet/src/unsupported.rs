@@ -21,11 +21,14 @@ pub fn unsupported(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
     // The host's own namespaces (`hostNetwork`, `hostPID`, `hostIPC`) are what a local process has anyway.
     add(spec.share_process_namespace == Some(true), "spec.shareProcessNamespace".to_owned());
     add(spec.host_users == Some(false), "spec.hostUsers".to_owned());
-    add(spec.subdomain.as_ref().is_some_and(|subdomain| !subdomain.is_empty()), "spec.subdomain".to_owned());
-    add(spec.set_hostname_as_fqdn == Some(true), "spec.setHostnameAsFQDN".to_owned());
+    let wants = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+    add(!sandboxes && wants(&spec.subdomain), "spec.subdomain".to_owned());
+    add(!sandboxes && wants(&spec.hostname_override), "spec.hostnameOverride".to_owned());
+    add(!sandboxes && spec.set_hostname_as_fqdn == Some(true), "spec.setHostnameAsFQDN".to_owned());
     let aliases = spec.host_aliases.as_ref().is_some_and(|aliases| !aliases.is_empty());
     add(!sandboxes && aliases, "spec.hostAliases".to_owned());
-    add(spec.dns_config.is_some(), "spec.dnsConfig".to_owned());
+    add(!sandboxes && spec.dns_config.is_some(), "spec.dnsConfig".to_owned());
+    add(!sandboxes && spec.dns_policy.as_deref() == Some("None"), "spec.dnsPolicy".to_owned());
     add(spec.runtime_class_name.is_some(), "spec.runtimeClassName".to_owned());
     add(spec.readiness_gates.as_ref().is_some_and(|gates| !gates.is_empty()), "spec.readinessGates".to_owned());
     add(spec.resources.is_some(), "spec.resources".to_owned());

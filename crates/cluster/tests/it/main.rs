@@ -7,6 +7,7 @@ mod consistency;
 mod cron_jobs;
 mod hybrid;
 mod jobs;
+mod names;
 mod pods;
 mod proxy;
 mod quotas;

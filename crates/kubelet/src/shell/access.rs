@@ -14,6 +14,7 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use api::k8s::api::core::v1::{ConfigMap, Endpoints, Pod, Service, ServiceAccount};
 use api::resource::SERVICE_ACCOUNTS;
@@ -37,13 +38,18 @@ pub(super) async fn variables(shared: &Shared, pod: &PodEntry) -> Result<BTreeMa
     let address = api_address(shared).await?;
     let mut variables = address.as_ref().map(ApiAddress::variables).unwrap_or_default();
     let spec = pod.pod.spec.as_ref();
-    if spec.and_then(|spec| spec.enable_service_links) != Some(false) {
+    let links = spec.and_then(|spec| spec.enable_service_links) != Some(false);
+    // Names are a pod's to find whether it wants variables or not.
+    if links || spec.is_some_and(crate::names::are_wanted) {
         let services = shared.client.api::<Service>(Some(pod.namespace())).list(Options::default()).await;
         let services = services.map_err(failed("list services"))?;
         let is_own = |service: &&Service| {
             pod.namespace() != API_SERVICE_NAMESPACE || service.metadata.name.as_deref() != Some(API_SERVICE)
         };
-        variables.extend(service_variables(services.iter().filter(is_own)));
+        pod.has_services.store(services.iter().any(|service| is_own(&service)), Ordering::Relaxed);
+        if links {
+            variables.extend(service_variables(services.iter().filter(is_own)));
+        }
     }
     if let Some(address) = &address
         && wants_token(shared, pod).await?

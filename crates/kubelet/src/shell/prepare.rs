@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use api::k8s::api::core::v1::{ConfigMap, Container, Secret};
 use client::Error;
@@ -88,12 +89,20 @@ pub(super) async fn prepare(
         let (name, value) = terminal_variable();
         env.entry(name).or_insert(value);
     }
-    let sandbox = match pod.pod.spec.as_ref().is_some_and(|spec| sandbox::is_needed(spec, container)) {
+    let spec = pod.pod.spec.as_ref();
+    let named = pod.has_services.load(Ordering::Relaxed) && spec.is_some_and(crate::names::are_wanted);
+    let isolated = sandbox::is_isolated(&pod.pod).map_err(Refusal::Config)?;
+    let sandbox = match named || isolated || spec.is_some_and(|spec| sandbox::is_needed(spec, container)) {
         true if shared.has_sandboxes().await => {
             let (_, run) = id.container().ok_or_else(|| Refusal::Runtime("bad container id".to_owned()))?;
             Some(super::volumes::sandbox_of(shared, pod, container, &env, run).await?)
         }
-        _ => None,
+        // To run it anyway would undo what the user relies on.
+        _ if isolated => return Err(Refusal::Config(sandbox::ISOLATION_MISSING.to_owned())),
+        _ => {
+            super::names::tell_missing(shared, pod);
+            None
+        }
     };
     let cwd = directory(shared, pod, container, sandbox.is_some())?;
     let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);

@@ -18,7 +18,6 @@ use crate::volumes::{self, Files, Found, Kind, Wants, disk};
 
 /// Below a pod's own directory.
 const VOLUMES: &str = "volumes";
-const HOSTS: &str = "etc-hosts";
 const WORDS: &str = "termination";
 /// Where client libraries look for what a pod may do.
 const CREDENTIALS: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -49,12 +48,14 @@ pub(super) async fn sandbox_of(
         mounts.push(mount_of(mount, source, env)?);
     }
     let failed = |error: io::Error| Refusal::Runtime(format!("prepare the sandbox: {error}"));
+    mounts.extend(super::names::files(shared, pod).await?);
     mounts.extend(own_files(shared, pod, container, run).map_err(failed)?);
     mounts.sort_by_key(|mount| sandbox::depth(&mount.target));
     Ok(Sandbox {
-        hostname: sandbox::hostname(&pod.pod),
+        hostname: crate::names::own(&pod.pod).map_err(Refusal::Config)?.system,
         user: sandbox::user(spec, container),
         group: sandbox::group(spec, container),
+        own_network: sandbox::is_isolated(&pod.pod).map_err(Refusal::Config)?,
         read_only_root: is_read_only(container),
         mounts,
         ..Sandbox::default()
@@ -85,19 +86,12 @@ fn mount_of(mount: &VolumeMount, source: &Path, env: &BTreeMap<String, String>) 
     })
 }
 
-/// The files that a kubelet gives every container: its hosts, and where its last words go.
+/// The files that a kubelet gives every container: its credentials, and where its last words go.
 fn own_files(shared: &Shared, pod: &PodEntry, container: &Container, run: u32) -> io::Result<Vec<Mount>> {
-    let scratch = shared.scratch(pod.uid.as_str());
-    fs::create_dir_all(&scratch)?;
     let mut mounts = Vec::new();
     let mut file = |target: PathBuf, source: PathBuf, read_only: bool| {
         mounts.push(Mount { target, source, sub_path: PathBuf::new(), read_only });
     };
-    let (hosts, of_host) = (scratch.join(HOSTS), fs::read_to_string("/etc/hosts").unwrap_or_default());
-    fs::write(&hosts, sandbox::hosts(&pod.pod, &of_host, pod.facts.ip(&shared.node)))?;
-    if Path::new("/etc/hosts").exists() {
-        file("/etc/hosts".into(), hosts, false);
-    }
     let credentials = shared.credentials(pod.uid.as_str());
     let taken = |path: &str| container.volume_mounts.iter().flatten().any(|mount| mount.mount_path == path);
     if credentials.is_dir() && !taken(CREDENTIALS) {

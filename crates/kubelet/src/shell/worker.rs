@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use api::k8s::api::core::v1::Pod;
 use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use super::sessions::Surroundings;
-use super::{Shared, forget, last_words, prepare};
+use super::{Shared, forget, last_words, names, prepare};
 use crate::addresses::{Lease, Pool};
 use crate::plan::{self, Memory, Plan, PodEvent, PodFacts};
 use crate::runtime::{ContainerId, Exited};
@@ -43,6 +43,8 @@ pub(super) struct PodEntry {
     /// Keeps the pod's address for it.
     _lease: Option<Lease>,
     pub(super) memory: Mutex<Memory>,
+    /// Whether its namespace had Services when a container was last prepared.
+    pub(super) has_services: AtomicBool,
     /// Of the containers that run, by index.
     pub(super) surroundings: Mutex<HashMap<usize, Surroundings>>,
     inbox: Mutex<Inbox>,
@@ -82,6 +84,7 @@ impl PodEntry {
             facts,
             _lease: lease,
             memory: Mutex::new(memory),
+            has_services: AtomicBool::new(false),
             surroundings: Mutex::default(),
             inbox: Mutex::new(Inbox { object: Some(Arc::clone(object)), ..Inbox::default() }),
             told: Notify::new(),
@@ -351,6 +354,7 @@ async fn write(shared: &Shared, entry: &PodEntry, rounds: &mut Rounds) -> bool {
 /// Writes the last status, then lets the object go if it is being deleted.
 async fn conclude(shared: Arc<Shared>, entry: Arc<PodEntry>, mut rounds: Rounds, deleting: bool) {
     // Nothing of the pod runs any more, though it may be kept for long.
+    names::forget(&shared, &entry.uid);
     if shared.runtime.runs_programs() {
         super::remove(&shared.credentials(entry.uid.as_str()));
     }
