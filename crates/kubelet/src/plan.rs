@@ -6,15 +6,23 @@
 //! Invariants: a terminal phase never changes; it is reached only when no container runs.
 
 mod back_off;
+mod facts;
 mod memory;
 mod phase;
+mod probes;
+mod reset;
 mod status;
+mod stopping;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub use facts::{ContainerFacts, PodFacts, RestartAction, RestartPolicy, RestartRule};
 pub use memory::{ContainerMemory, Memory, State, Termination};
 pub use phase::Phase;
+pub use probes::{Answer, Outlook, ProbeFacts, ProbeKind, Probed};
+pub use stopping::Hook;
+use stopping::PostStart;
 
 /// SIGTERM.
 pub const SIGTERM: i32 = 15;
@@ -28,6 +36,10 @@ pub struct Plan {
     pub signals: Vec<(usize, i32)>,
     /// Containers to start: index and run number.
     pub starts: Vec<(usize, u32)>,
+    /// Probes to ask: index and kind.
+    pub probes: Vec<(usize, ProbeKind)>,
+    /// Lifecycle hooks to run: index and which.
+    pub hooks: Vec<(usize, Hook)>,
     /// What to tell people.
     pub events: Vec<PodEvent>,
     /// The pod has ended, its status says so, and its deletion waits for nothing but this kubelet.
@@ -36,18 +48,35 @@ pub struct Plan {
     pub finished: bool,
     /// When to ask again if nothing happens.
     pub wake_at: Option<Timestamp>,
-    /// When to look again whether what a container lacks has come from outside: no reason for time to hurry.
+    /// When to look again whether what a container lacks has come from outside, or whether one that is well still is:
+    /// no reason for time to hurry.
     pub look_at: Option<Timestamp>,
 }
 
 impl Plan {
-    /// Whether there is nothing to do.
+    /// Whether nothing is done that the status can tell of. Probes alone change nothing: their answers may.
     pub fn is_idle(&self) -> bool {
-        self.signals.is_empty() && self.starts.is_empty() && self.events.is_empty() && !self.delete
+        self.signals.is_empty()
+            && self.starts.is_empty()
+            && self.hooks.is_empty()
+            && self.events.is_empty()
+            && !self.delete
+    }
+
+    /// This plan, with what was decided just before it.
+    #[must_use]
+    pub fn following(mut self, mut earlier: Self) -> Self {
+        earlier.events.append(&mut self.events);
+        earlier.hooks.append(&mut self.hooks);
+        Self { events: earlier.events, hooks: earlier.hooks, ..self }
     }
 
     fn wake(&mut self, at: Timestamp) {
         self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    fn look(&mut self, at: Timestamp) {
+        self.look_at = Some(self.look_at.map_or(at, |earlier| earlier.min(at)));
     }
 }
 
@@ -76,116 +105,6 @@ impl PodEvent {
     }
 }
 
-/// What of a pod's spec and metadata the plan looks at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PodFacts {
-    /// `metadata.name`.
-    pub name: String,
-    /// `metadata.namespace`.
-    pub namespace: String,
-    /// `metadata.uid`.
-    pub uid: String,
-    /// `spec.restartPolicy`.
-    pub restart_policy: RestartPolicy,
-    /// Init containers in order, then the others in order.
-    pub containers: Vec<ContainerFacts>,
-    /// `spec.activeDeadlineSeconds`.
-    pub active_deadline_seconds: Option<i64>,
-    /// `spec.terminationGracePeriodSeconds`.
-    pub grace_seconds: i64,
-    /// `spec.hostNetwork`.
-    pub host_network: bool,
-    /// The address that was given to it; `None` when it has none of its own.
-    pub ip: Option<String>,
-}
-
-/// What of a container the plan looks at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContainerFacts {
-    /// Its name.
-    pub name: String,
-    /// Its image.
-    pub image: String,
-    /// Whether it is an init container.
-    pub init: bool,
-    /// Whether it is a sidecar: an init container that restarts always and is not waited for.
-    pub sidecar: bool,
-    /// Whether the end of its log stands for what it says last (`terminationMessagePolicy: FallbackToLogsOnError`).
-    pub falls_back_to_logs: bool,
-}
-
-/// `spec.restartPolicy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestartPolicy {
-    /// Never run again.
-    Never,
-    /// Run again after a failure.
-    OnFailure,
-    /// Run again.
-    Always,
-}
-
-impl RestartPolicy {
-    fn restarts(self, exit_code: i32) -> bool {
-        match self {
-            Self::Never => false,
-            Self::OnFailure => exit_code != 0,
-            Self::Always => true,
-        }
-    }
-}
-
-impl PodFacts {
-    /// Reads the facts from a pod.
-    pub fn of(pod: &api::k8s::api::core::v1::Pod) -> Self {
-        let spec = pod.spec.clone().unwrap_or_default();
-        let facts = |container: &api::k8s::api::core::v1::Container, init: bool| ContainerFacts {
-            name: container.name.clone(),
-            image: container.image.clone().unwrap_or_default(),
-            init,
-            sidecar: init && container.restart_policy.as_deref() == Some("Always"),
-            falls_back_to_logs: container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError"),
-        };
-        let inits = spec.init_containers.iter().flatten().map(|container| facts(container, true));
-        let containers = inits.chain(spec.containers.iter().map(|container| facts(container, false))).collect();
-        Self {
-            name: pod.metadata.name.clone().unwrap_or_default(),
-            namespace: pod.metadata.namespace.clone().unwrap_or_default(),
-            uid: pod.metadata.uid.clone().unwrap_or_default(),
-            restart_policy: match spec.restart_policy.as_deref() {
-                Some("Never") => RestartPolicy::Never,
-                Some("OnFailure") => RestartPolicy::OnFailure,
-                _ => RestartPolicy::Always,
-            },
-            containers,
-            active_deadline_seconds: spec.active_deadline_seconds,
-            grace_seconds: spec.termination_grace_period_seconds.unwrap_or(30),
-            host_network: spec.host_network == Some(true),
-            ip: None,
-        }
-    }
-
-    /// Its address: its own, or else its node's.
-    pub fn ip<'a>(&'a self, node: &'a NodeFacts) -> &'a str {
-        self.ip.as_deref().unwrap_or(&node.host_ip)
-    }
-
-    fn restarts(&self, index: usize, exit_code: i32) -> bool {
-        let container = &self.containers[index];
-        match (container.sidecar, container.init, self.restart_policy) {
-            (true, ..) => true,
-            // An init container that succeeded has done its work, whatever the policy.
-            (false, true, policy) => exit_code != 0 && policy != RestartPolicy::Never,
-            (false, false, policy) => policy.restarts(exit_code),
-        }
-    }
-
-    /// How upstream's messages name a pod: `NAME_NAMESPACE(UID)`.
-    fn long_name(&self) -> String {
-        format!("{}_{}({})", self.name, self.namespace, self.uid)
-    }
-}
-
 /// Where pods run, as their status tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeFacts {
@@ -203,9 +122,11 @@ pub fn plan(pod: &PodFacts, memory: &mut Memory, now: Timestamp) -> Plan {
         conclude(memory, &mut plan);
         return plan;
     }
+    probes::step(pod, memory, now, &mut plan);
     if memory.stop.is_some() {
-        stop_all(pod, memory, now, &mut plan);
+        stopping::stop_all(pod, memory, now, &mut plan);
     } else {
+        stopping::stop_on(pod, memory, now, &mut plan);
         run(pod, memory, now, &mut plan);
     }
     memory.phase = phase::compute(pod, memory);
@@ -228,48 +149,55 @@ fn conclude(memory: &mut Memory, plan: &mut Plan) {
 
 /// Starts what may start; waits for what must wait.
 fn run(pod: &PodFacts, memory: &mut Memory, now: Timestamp, plan: &mut Plan) {
-    let mut initialized = true;
-    for index in 0..pod.containers.len() {
+    for index in (0..pod.containers.len()).filter(|index| pod.containers[*index].ephemeral) {
+        run_container(pod, memory, index, now, plan);
+    }
+    if reset::step(pod, memory, now, plan) {
+        return;
+    }
+    // Whatever comes before what has begun is passed, and only its sidecars are kept up.
+    let furthest = (0..pod.containers.len())
+        .rev()
+        .find(|index| !pod.containers[*index].ephemeral && memory.containers[*index].begun);
+    for index in (0..pod.containers.len()).filter(|index| !pod.containers[*index].ephemeral) {
         let facts = &pod.containers[index];
-        if facts.init && initialized {
-            initialized = run_init(pod, memory, index, now, plan);
-        } else if !facts.init && initialized {
+        let passed = facts.init && furthest.is_some_and(|furthest| index < furthest);
+        let done = facts.init && !facts.sidecar && (passed || memory.containers[index].has_succeeded());
+        if !done {
             run_container(pod, memory, index, now, plan);
+        }
+        let container = &memory.containers[index];
+        // Those that come later wait until a hook has run, as they do upstream, where it is part of the start.
+        if container.is_in_post_start(facts) || facts.init && !passed && !container.is_initialized(facts) {
+            break;
         }
     }
     // Sidecars go when the work is done, as upstream ends restartable init containers with the pod.
     if memory.work_is_done(pod) && memory.containers.iter().any(|container| container.state.is_alive()) {
         memory.begin_stop(now, pod.grace_seconds);
-        stop_all(pod, memory, now, plan);
+        stopping::stop_all(pod, memory, now, plan);
     }
-}
-
-/// Advances one init container; whether the next one may go.
-fn run_init(pod: &PodFacts, memory: &mut Memory, index: usize, now: Timestamp, plan: &mut Plan) -> bool {
-    let sidecar = pod.containers[index].sidecar;
-    match &memory.containers[index].state {
-        State::Terminated(termination) if termination.exit_code == 0 && !sidecar => return true,
-        State::Running { .. } if sidecar => return true,
-        _ => {}
-    }
-    run_container(pod, memory, index, now, plan);
-    // A sidecar that has run once does not hold up the others while it restarts.
-    sidecar && memory.containers[index].last.is_some()
 }
 
 fn run_container(pod: &PodFacts, memory: &mut Memory, index: usize, now: Timestamp, plan: &mut Plan) {
     let container = &mut memory.containers[index];
     match &container.state {
-        State::Starting | State::Running { .. } => {}
+        State::Starting => {}
+        State::Running { .. } => {
+            if container.post_start == PostStart::Due && pod.containers[index].post_start {
+                container.post_start = PostStart::Runs;
+                plan.hooks.push((index, Hook::PostStart));
+            }
+        }
         State::Waiting => start(container, index, plan),
         State::Blocked { retry_at, .. } => match *retry_at {
-            Some(retry_at) if retry_at > now => plan.look_at = plan.look_at.into_iter().chain([retry_at]).min(),
+            Some(retry_at) if retry_at > now => plan.look(retry_at),
             Some(_) => start(container, index, plan),
             None => {}
         },
         State::Terminated(termination) => {
-            let (exit_code, finished_at) = (termination.exit_code, termination.finished_at);
-            if !pod.restarts(index, exit_code) {
+            let finished_at = termination.finished_at;
+            if !container.restarts(pod, index) {
                 return;
             }
             match container.back_off.until(finished_at).filter(|until| *until > now) {
@@ -299,38 +227,8 @@ fn start(container: &mut ContainerMemory, index: usize, plan: &mut Plan) {
     if let State::Terminated(termination) = std::mem::replace(&mut container.state, State::Starting) {
         container.last = Some(termination);
     }
+    (container.begun, container.restarts_anyway, container.post_start) = (true, false, PostStart::Due);
     plan.starts.push((index, container.restarts));
-}
-
-/// TERM, then KILL at the end of the grace period. Regular containers first; sidecars once those are gone.
-fn stop_all(pod: &PodFacts, memory: &mut Memory, now: Timestamp, plan: &mut Plan) {
-    let Some(stop) = memory.stop.clone() else { return };
-    let regular_alive = memory
-        .containers
-        .iter()
-        .zip(&pod.containers)
-        .any(|(container, facts)| !facts.sidecar && container.state.is_alive());
-    let due = stop.kill_at <= now;
-    for (index, container) in memory.containers.iter_mut().enumerate() {
-        if !matches!(container.state, State::Running { .. }) {
-            continue;
-        }
-        if !container.term_sent && (!pod.containers[index].sidecar || !regular_alive || due) {
-            container.term_sent = true;
-            let message = format!("Stopping container {}", pod.containers[index].name);
-            plan.events.push(PodEvent::normal(index, "Killing", message));
-            if !due {
-                plan.signals.push((index, SIGTERM));
-            }
-        }
-        if due && !container.kill_sent {
-            container.kill_sent = true;
-            plan.signals.push((index, SIGKILL));
-        }
-        if !due {
-            plan.wake(stop.kill_at);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use api::session::Streams;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use crate::plan::{ProbeKind, Probed};
 pub use sandbox::Sandbox;
 pub use session::Session;
 
@@ -101,6 +102,8 @@ pub struct ExecSpec {
     pub cwd: PathBuf,
     /// The streams that the client wants.
     pub streams: Streams,
+    /// Whether it is killed once the client is gone, as a probe is that has taken too long.
+    pub ends_with_client: bool,
 }
 
 /// A container that runs.
@@ -196,6 +199,11 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Joins the streams of a container's main process, from now on; `None` when it does not run.
     fn attach(&self, id: &ContainerId, streams: Streams) -> Option<Session>;
+
+    /// What a probe of a container finds, of a runtime that acts containers out; `None` when it does not run.
+    fn probe(&self, _id: &ContainerId, _kind: ProbeKind) -> Option<Probed> {
+        None
+    }
 
     /// Sends a signal to all processes of the container's group; a container that has ended is passed over.
     fn kill(&self, id: &ContainerId, signal: i32);

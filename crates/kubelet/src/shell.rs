@@ -6,10 +6,12 @@
 mod access;
 mod known;
 mod last_words;
+mod lifecycle;
 mod names;
 mod node;
 mod pod_logs;
 mod prepare;
+mod prober;
 mod sessions;
 mod volumes;
 mod worker;

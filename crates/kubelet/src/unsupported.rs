@@ -30,7 +30,6 @@ pub fn unsupported(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
     add(!sandboxes && spec.dns_config.is_some(), "spec.dnsConfig".to_owned());
     add(!sandboxes && spec.dns_policy.as_deref() == Some("None"), "spec.dnsPolicy".to_owned());
     add(spec.runtime_class_name.is_some(), "spec.runtimeClassName".to_owned());
-    add(spec.readiness_gates.as_ref().is_some_and(|gates| !gates.is_empty()), "spec.readinessGates".to_owned());
     add(spec.resources.is_some(), "spec.resources".to_owned());
     add(
         spec.ephemeral_containers.as_ref().is_some_and(|containers| !containers.is_empty()),
@@ -41,11 +40,7 @@ pub fn unsupported(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
     for (list, containers) in lists {
         for (index, container) in containers.iter().enumerate() {
             let path = format!("spec.{list}[{index}]");
-            paths.extend(
-                of_container(container, list == "initContainers", sandboxes)
-                    .into_iter()
-                    .map(|field| format!("{path}.{field}")),
-            );
+            paths.extend(of_container(container, sandboxes).into_iter().map(|field| format!("{path}.{field}")));
         }
     }
     paths
@@ -91,7 +86,7 @@ fn has_effectless_container_context(container: &Container, sandboxes: bool) -> b
     rest != Default::default()
 }
 
-fn of_container(container: &Container, init: bool, sandboxes: bool) -> Vec<&'static str> {
+fn of_container(container: &Container, sandboxes: bool) -> Vec<&'static str> {
     let limits = container.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     let mounts = container.volume_mounts.iter().flatten().any(|mount| !is_service_account_volume(&mount.name));
     let propagation = |mount: &VolumeMount| mount.mount_propagation.as_deref().is_some_and(|mode| mode != "None");
@@ -102,13 +97,6 @@ fn of_container(container: &Container, init: bool, sandboxes: bool) -> Vec<&'sta
         (container.volume_devices.as_ref().is_some_and(|devices| !devices.is_empty()), "volumeDevices"),
         (limits.is_some_and(|limits| !limits.is_empty()), "resources.limits"),
         (has_effectless_container_context(container, sandboxes), "securityContext"),
-        // A sidecar's is honoured; any other container follows the pod's policy.
-        (container.restart_policy.as_deref().is_some_and(|policy| !(init && policy == "Always")), "restartPolicy"),
-        (container.liveness_probe.is_some(), "livenessProbe"),
-        (container.readiness_probe.is_some(), "readinessProbe"),
-        (container.startup_probe.is_some(), "startupProbe"),
-        (container.lifecycle.is_some(), "lifecycle"),
-        (container.restart_policy_rules.as_ref().is_some_and(|rules| !rules.is_empty()), "restartPolicyRules"),
         (
             !sandboxes && container.termination_message_path.as_deref().is_some_and(|path| path != TERMINATION_PATH),
             "terminationMessagePath",
@@ -127,7 +115,7 @@ mod tests {
         let spec: PodSpec = serde_json::from_value(json!({
             "volumes": [{"name": "data", "emptyDir": {}}],
             "securityContext": {},
-            "initContainers": [{"name": "i", "lifecycle": {}}],
+            "initContainers": [{"name": "i", "volumeDevices": [{"name": "data", "devicePath": "/d"}]}],
             "containers": [
                 {"name": "a", "command": ["true"], "resources": {"requests": {"cpu": "1"}}},
                 {"name": "b", "resources": {"limits": {"cpu": "1"}}, "volumeMounts": [{"name": "data", "mountPath": "/d"}]},
@@ -136,7 +124,7 @@ mod tests {
         .unwrap();
         let expected = [
             "spec.volumes",
-            "spec.initContainers[0].lifecycle",
+            "spec.initContainers[0].volumeDevices",
             "spec.containers[1].volumeMounts",
             "spec.containers[1].resources.limits",
         ];
@@ -174,21 +162,26 @@ mod tests {
     }
 
     #[test]
-    fn names_and_a_containers_own_restart_policy_are_named() {
+    fn names_of_a_pod_are_named() {
         let spec = json!({
             "shareProcessNamespace": true, "hostUsers": false, "subdomain": "s", "setHostnameAsFQDN": true,
-            "initContainers": [{"name": "i", "restartPolicy": "Never"}],
-            "containers": [{"name": "a", "restartPolicy": "Never"}],
+            "containers": [{"name": "a"}],
         });
-        let expected = [
-            "spec.shareProcessNamespace",
-            "spec.hostUsers",
-            "spec.subdomain",
-            "spec.setHostnameAsFQDN",
-            "spec.initContainers[0].restartPolicy",
-            "spec.containers[0].restartPolicy",
-        ];
+        let expected = ["spec.shareProcessNamespace", "spec.hostUsers", "spec.subdomain", "spec.setHostnameAsFQDN"];
         assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), false), expected);
+    }
+
+    #[test]
+    fn probes_hooks_gates_and_restart_rules_are_honoured() {
+        let probe = json!({"exec": {"command": ["true"]}});
+        let spec = json!({
+            "readinessGates": [{"conditionType": "x"}],
+            "initContainers": [{"name": "i", "restartPolicy": "Never"}],
+            "containers": [{"name": "a", "livenessProbe": probe, "readinessProbe": probe, "startupProbe": probe,
+                "lifecycle": {"postStart": probe, "preStop": probe, "stopSignal": "SIGUSR1"}, "restartPolicy": "Never",
+                "restartPolicyRules": [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]}],
+        });
+        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), false), Vec::<String>::new());
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod objects;
 mod simulation;
 
 pub use api::resource::{CRON_JOBS, EVENTS, JOBS, NAMESPACES, NODES, PODS};
-pub use cluster::scripted::{Act, AnnotationScript, Attempt, OnTerm, Run, Script};
+pub use cluster::scripted::{Act, AnnotationScript, Attempt, Health, OnTerm, Probes, Run, Script};
 pub use cluster::{Component, View};
 pub use faults::{Faults, Refusal};
 pub use objects::{condition, cron_job, job, minutes, seconds};

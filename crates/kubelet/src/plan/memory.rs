@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::back_off::BackOff;
-use super::{Phase, Plan, PodEvent, PodFacts};
+use super::probes::{self, ProbeMemory};
+use super::stopping::{PostStart, Stop, Stopping};
+use super::{ContainerFacts, Phase, Plan, PodEvent, PodFacts};
 use crate::runtime::ExitStatus;
 
 /// Waits between tries of a start that could not be prepared, doubling from the first to the last.
@@ -29,15 +31,12 @@ pub struct Memory {
     /// `metadata.generation`, for `observedGeneration`.
     pub generation: i64,
     pub(super) stop: Option<Stop>,
+    /// All containers are being ended to be run again.
+    pub(super) resetting: bool,
+    /// The conditions that readiness gates name, by type; those that are not there have no status.
+    pub(super) gates: BTreeMap<String, Option<String>>,
     /// Status and transition time of each condition, by type.
     pub(super) conditions: BTreeMap<&'static str, (bool, Timestamp)>,
-}
-
-/// The pod is being stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stop {
-    pub(super) grace_seconds: i64,
-    pub(super) kill_at: Timestamp,
 }
 
 /// One container's memory.
@@ -52,8 +51,14 @@ pub struct ContainerMemory {
     /// The id of the current or last run.
     pub container_id: Option<String>,
     pub(super) back_off: BackOff,
-    pub(super) term_sent: bool,
-    pub(super) kill_sent: bool,
+    pub(super) stopping: Option<Stopping>,
+    pub(super) post_start: PostStart,
+    /// In the order of [`ContainerFacts::probes`]; empty until the first is due.
+    pub(super) probes: Vec<ProbeMemory>,
+    /// It was asked to run, since all containers of the pod were last run again.
+    pub(super) begun: bool,
+    /// It is killed to be run again, however it ends.
+    pub(super) restarts_anyway: bool,
     attempts: u32,
 }
 
@@ -118,6 +123,8 @@ impl Memory {
             deleting: false,
             generation: 0,
             stop: None,
+            resetting: false,
+            gates: BTreeMap::new(),
             conditions: BTreeMap::new(),
         }
     }
@@ -132,7 +139,8 @@ impl Memory {
         if let (Some(reason), message) = (status["reason"].as_str(), status["message"].as_str()) {
             memory.reason = Some((reason.to_owned(), message.unwrap_or_default().to_owned()));
         }
-        let lists = [&status["initContainerStatuses"], &status["containerStatuses"]];
+        let lists =
+            ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"].map(|list| &status[list]);
         for entry in lists.into_iter().filter_map(Value::as_array).flatten() {
             let Some(index) = pod.containers.iter().position(|container| entry["name"] == container.name.as_str())
             else {
@@ -149,24 +157,13 @@ impl Memory {
         self.begin_stop(now, grace_seconds);
     }
 
-    pub(super) fn begin_stop(&mut self, now: Timestamp, grace_seconds: i64) {
-        let kill_at = after(now, grace_seconds.max(0));
-        match &mut self.stop {
-            Some(stop) if grace_seconds < stop.grace_seconds => {
-                stop.grace_seconds = grace_seconds;
-                stop.kill_at = stop.kill_at.min(kill_at);
-            }
-            Some(_) => {}
-            None => self.stop = Some(Stop { grace_seconds, kill_at }),
-        }
-    }
-
     /// The runtime runs a container.
     pub fn started(&mut self, index: usize, container_id: String, started_at: Timestamp) {
         let container = &mut self.containers[index];
         container.container_id = Some(container_id);
         container.attempts = 0;
-        (container.term_sent, container.kill_sent) = (false, false);
+        (container.stopping, container.post_start) = (None, PostStart::Due);
+        container.probes.clear();
         container.state = State::Running { started_at };
     }
 
@@ -198,6 +195,7 @@ impl Memory {
         let container = &mut self.containers[index];
         let State::Running { started_at } = container.state else { return };
         let exit_code = status.exit_code();
+        container.stopping = None;
         container.state = State::Terminated(Termination {
             exit_code,
             reason: if exit_code == 0 { "Completed" } else { "Error" },
@@ -227,23 +225,65 @@ impl Memory {
         });
     }
 
+    /// Whether a container that comes after the init containers has begun.
+    pub(super) fn has_initialized(&self, pod: &PodFacts) -> bool {
+        let mut pairs = self.containers.iter().zip(&pod.containers);
+        pairs.any(|(container, facts)| facts.is_regular() && container.begun)
+    }
+
     /// Whether every container that counts has ended for good, or an init container has failed for good.
     pub(super) fn work_is_done(&self, pod: &PodFacts) -> bool {
         let ended = |index: usize| match &self.containers[index].state {
-            State::Terminated(end) if !pod.restarts(index, end.exit_code) => Some(end.exit_code),
+            State::Terminated(end) if !self.containers[index].restarts(pod, index) => Some(end.exit_code),
             _ => None,
         };
-        let (inits, regular): (Vec<_>, Vec<_>) =
-            (0..pod.containers.len()).partition(|index| pod.containers[*index].init);
-        regular.into_iter().all(|index| ended(index).is_some())
-            || inits.into_iter().any(|index| ended(index).is_some_and(|exit_code| exit_code != 0))
+        let of = |init| (0..pod.containers.len()).filter(move |index| pod.containers[*index].init == init);
+        of(false).filter(|index| pod.containers[*index].is_regular()).all(|index| ended(index).is_some())
+            || of(true).any(|index| ended(index).is_some_and(|exit_code| exit_code != 0))
+    }
+
+    /// The conditions of a pod's status that its readiness gates name; whether they are news.
+    pub fn observe_gates(&mut self, pod: &PodFacts, status: &Value) -> bool {
+        let conditions = || status["conditions"].as_array().into_iter().flatten();
+        let status_of = |name: &String| {
+            let condition = conditions().find(|condition| condition["type"] == name.as_str());
+            (name.clone(), condition.and_then(|condition| condition["status"].as_str()).map(str::to_owned))
+        };
+        let gates: BTreeMap<_, _> = pod.readiness_gates.iter().map(status_of).collect();
+        std::mem::replace(&mut self.gates, gates) != self.gates
     }
 }
 
 impl ContainerMemory {
+    pub(super) fn has_succeeded(&self) -> bool {
+        matches!(&self.state, State::Terminated(end) if end.exit_code == 0)
+    }
+
+    /// Whether it runs and people are told so: upstream tells of a container once its postStart hook has run.
+    pub(super) fn is_running(&self, facts: &ContainerFacts) -> bool {
+        matches!(self.state, State::Running { .. }) && !self.is_in_post_start(facts)
+    }
+
+    /// Whether its start is not over because of its postStart hook.
+    pub(super) fn is_in_post_start(&self, facts: &ContainerFacts) -> bool {
+        facts.post_start && self.state.is_alive() && self.post_start != PostStart::Over
+    }
+
+    /// Whether an init container lets the next one go.
+    pub(super) fn is_initialized(&self, facts: &ContainerFacts) -> bool {
+        if facts.sidecar { probes::is_started(facts, self) } else { self.has_succeeded() }
+    }
+
+    /// Whether another run follows the end that it is at.
+    pub(super) fn restarts(&self, pod: &PodFacts, index: usize) -> bool {
+        let State::Terminated(end) = &self.state else { return false };
+        self.restarts_anyway || pod.restarts(index, end.exit_code)
+    }
+
     fn recover(&mut self, status: &Value, now: Timestamp) {
         self.restarts = status["restartCount"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
         self.container_id = status["containerID"].as_str().map(str::to_owned);
+        self.begun = self.container_id.is_some();
         if let Some(end) = status.pointer("/state/terminated").or_else(|| status.pointer("/lastState/terminated")) {
             let exit_code = end["exitCode"].as_i64().and_then(|code| i32::try_from(code).ok()).unwrap_or(137);
             self.state = State::Terminated(Termination {

@@ -1,6 +1,6 @@
 //! The phase of a pod (`getPhase` in upstream's `pkg/kubelet/kubelet_pods.go`).
 
-use super::{Memory, PodFacts, RestartPolicy, State};
+use super::{Memory, PodFacts, State};
 
 /// `status.phase`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +50,8 @@ struct Count {
     running: usize,
     succeeded: usize,
     failed: usize,
+    /// Of those that ended, the ones that run again.
+    restarting: usize,
 }
 
 pub(super) fn compute(pod: &PodFacts, memory: &Memory) -> Phase {
@@ -67,21 +69,16 @@ pub(super) fn compute(pod: &PodFacts, memory: &Memory) -> Phase {
     if regular.waiting > 0 {
         return Phase::Pending;
     }
-    let all_ended = regular.running == 0;
-    match pod.restart_policy {
-        _ if !all_ended => Phase::Running,
-        RestartPolicy::Always => Phase::Running,
-        // Sidecars are stopped first.
-        _ if alive => Phase::Running,
-        _ if regular.failed == 0 => Phase::Succeeded,
-        RestartPolicy::Never => Phase::Failed,
-        RestartPolicy::OnFailure => Phase::Running,
+    // Sidecars are stopped first.
+    if regular.running > 0 || regular.restarting > 0 || alive {
+        return Phase::Running;
     }
+    if regular.failed == 0 { Phase::Succeeded } else { Phase::Failed }
 }
 
 /// A pod that is stopped keeps its phase until nothing runs; then it has succeeded only if all containers did.
 fn stopping(pod: &PodFacts, memory: &Memory, regular: &Count, alive: bool) -> Phase {
-    let all = pod.containers.iter().filter(|container| !container.init).count();
+    let all = pod.containers.iter().filter(|container| container.is_regular()).count();
     let deadline_passed = memory.reason.is_some();
     match (alive, regular.waiting < all) {
         (true, true) => Phase::Running,
@@ -92,13 +89,16 @@ fn stopping(pod: &PodFacts, memory: &Memory, regular: &Count, alive: bool) -> Ph
 }
 
 fn initializing(pod: &PodFacts, memory: &Memory, alive: bool) -> Option<Phase> {
-    for (container, facts) in memory.containers.iter().zip(&pod.containers) {
-        if !facts.init || facts.sidecar {
+    // What follows has run once: then init containers are only kept up, and hold nothing up.
+    let initialized = memory.has_initialized(pod);
+    for (index, (container, facts)) in memory.containers.iter().zip(&pod.containers).enumerate() {
+        if !facts.init || initialized && facts.sidecar {
             continue;
         }
         match &container.state {
-            State::Terminated(end) if end.exit_code == 0 => {}
-            State::Terminated(_) if pod.restart_policy == RestartPolicy::Never && !alive => return Some(Phase::Failed),
+            _ if container.is_initialized(facts) => {}
+            State::Terminated(_) if !container.restarts(pod, index) && !alive => return Some(Phase::Failed),
+            State::Terminated(_) if facts.sidecar => {}
             _ => return Some(Phase::Pending),
         }
     }
@@ -107,21 +107,32 @@ fn initializing(pod: &PodFacts, memory: &Memory, alive: bool) -> Option<Phase> {
 
 fn count(pod: &PodFacts, memory: &Memory) -> Count {
     let mut count = Count::default();
-    for (container, facts) in memory.containers.iter().zip(&pod.containers) {
-        if facts.init {
+    for (index, (container, facts)) in memory.containers.iter().zip(&pod.containers).enumerate() {
+        if !facts.is_regular() {
             continue;
         }
-        match &container.state {
+        let end = match &container.state {
+            State::Running { .. } if container.is_running(facts) || container.last.is_some() => {
+                count.running += 1;
+                continue;
+            }
+            State::Terminated(end) => {
+                count.restarting += usize::from(container.restarts(pod, index));
+                end
+            }
             // One that waits to run again counts as ended, so that a crash loop stays Running.
-            State::Waiting | State::Blocked { .. } | State::Starting => match &container.last {
-                None => count.waiting += 1,
-                Some(end) if end.exit_code == 0 => count.succeeded += 1,
-                Some(_) => count.failed += 1,
+            _ => match &container.last {
+                Some(end) => {
+                    count.restarting += 1;
+                    end
+                }
+                None => {
+                    count.waiting += 1;
+                    continue;
+                }
             },
-            State::Running { .. } => count.running += 1,
-            State::Terminated(end) if end.exit_code == 0 => count.succeeded += 1,
-            State::Terminated(_) => count.failed += 1,
-        }
+        };
+        *(if end.exit_code == 0 { &mut count.succeeded } else { &mut count.failed }) += 1;
     }
     count
 }

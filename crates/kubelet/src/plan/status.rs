@@ -5,14 +5,14 @@ use api::time::rfc3339;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{ContainerFacts, ContainerMemory, Memory, NodeFacts, Phase, PodFacts, State, Termination};
+use super::{ContainerFacts, ContainerMemory, Memory, NodeFacts, Phase, PodFacts, State, Termination, probes, reset};
 
 pub(super) fn build(pod: &PodFacts, memory: &mut Memory, node: &NodeFacts, now: Timestamp) -> Value {
     let initialized = incomplete(pod, memory).is_empty();
     let conditions = conditions(pod, memory, now);
-    let statuses = |init: bool| {
+    let statuses = |list: &str| {
         let mut all: Vec<(&str, Value)> = (0..pod.containers.len())
-            .filter(|index| pod.containers[*index].init == init)
+            .filter(|index| pod.containers[*index].list() == list)
             .map(|index| (pod.containers[index].name.as_str(), container(pod, memory, node, index, initialized, now)))
             .collect();
         all.sort_by_key(|(name, _)| *name);
@@ -28,11 +28,15 @@ pub(super) fn build(pod: &PodFacts, memory: &mut Memory, node: &NodeFacts, now: 
         "podIP": ip,
         "podIPs": [{"ip": ip}],
         "startTime": rfc3339(memory.start_time),
-        "containerStatuses": statuses(false),
+        "containerStatuses": statuses("containers"),
     });
-    let inits = statuses(true);
-    if !inits.is_empty() {
-        status["initContainerStatuses"] = inits.into();
+    for (list, name) in
+        [("initContainers", "initContainerStatuses"), ("ephemeralContainers", "ephemeralContainerStatuses")]
+    {
+        let statuses = statuses(list);
+        if !statuses.is_empty() {
+            status[name] = statuses.into();
+        }
     }
     if let Some((reason, message)) = &memory.reason {
         status["reason"] = reason.as_str().into();
@@ -41,14 +45,12 @@ pub(super) fn build(pod: &PodFacts, memory: &mut Memory, node: &NodeFacts, now: 
     status
 }
 
-/// Init containers that have not done their work.
+/// Init containers that have not done their work: none once a container that comes after them has begun.
 fn incomplete<'a>(pod: &'a PodFacts, memory: &Memory) -> Vec<&'a str> {
-    let done = |container: &ContainerMemory, facts: &ContainerFacts| match &container.state {
-        State::Terminated(end) => facts.sidecar || end.exit_code == 0,
-        State::Running { .. } => facts.sidecar,
-        _ => facts.sidecar && container.last.is_some(),
-    };
-    names(pod, memory, |container, facts| facts.init && !done(container, facts))
+    if memory.has_initialized(pod) {
+        return Vec::new();
+    }
+    names(pod, memory, |container, facts| facts.init && !container.is_initialized(facts))
 }
 
 fn names<'a>(
@@ -69,20 +71,25 @@ fn container(
     now: Timestamp,
 ) -> Value {
     let (container, facts) = (&memory.containers[index], &pod.containers[index]);
-    let running = matches!(container.state, State::Running { .. });
-    let completed_init =
-        facts.init && !facts.sidecar && matches!(&container.state, State::Terminated(end) if end.exit_code == 0);
+    let ready = match (facts.init && !facts.sidecar, facts.ephemeral) {
+        (true, _) => container.has_succeeded(),
+        // Upstream has no probes for it, and never calls it ready.
+        (_, true) => false,
+        _ => probes::is_ready(facts, container),
+    };
     let (state, last) = states(pod, memory, index, initialized, node, now);
     let mut status = json!({
         "name": facts.name,
         "state": state,
         "lastState": last.unwrap_or_else(|| json!({})),
-        "ready": running && (!facts.init || facts.sidecar) || completed_init,
+        "ready": ready,
         "restartCount": container.restarts,
         "image": facts.image,
         "imageID": "",
-        "started": running,
     });
+    if !facts.ephemeral {
+        status["started"] = probes::is_started(facts, container).into();
+    }
     if let Some(id) = &container.container_id {
         status["containerID"] = format!("{}://{id}", node.runtime_name).into();
     }
@@ -102,9 +109,11 @@ fn states(
     let ended = |end: &Termination| json!({"terminated": terminated(end, node)});
     let last = container.last.as_ref().map(ended);
     match &container.state {
-        State::Running { started_at } => (json!({"running": {"startedAt": rfc3339(*started_at)}}), last),
+        State::Running { started_at } if container.is_running(facts) => {
+            (json!({"running": {"startedAt": rfc3339(*started_at)}}), last)
+        }
         State::Terminated(end) => {
-            let waits = !memory.phase.is_terminal() && memory.stop.is_none() && pod.restarts(index, end.exit_code);
+            let waits = !memory.phase.is_terminal() && memory.stop.is_none() && container.restarts(pod, index);
             if !waits || container.back_off.until(end.finished_at).is_none() {
                 return (ended(end), last);
             }
@@ -115,8 +124,8 @@ fn states(
         // What never ran in a pod that has ended is told as upstream tells it.
         _ if memory.phase.is_terminal() && memory.stop.is_some() => (ended(&Termination::unknown(now)), last),
         State::Blocked { reason, message, .. } => (json!({"waiting": {"reason": reason, "message": message}}), last),
-        State::Waiting | State::Starting => {
-            let reason = if !facts.init && !initialized { "PodInitializing" } else { "ContainerCreating" };
+        State::Waiting | State::Starting | State::Running { .. } => {
+            let reason = if facts.is_regular() && !initialized { "PodInitializing" } else { "ContainerCreating" };
             (json!({"waiting": {"reason": reason}}), last)
         }
     }
@@ -169,35 +178,66 @@ fn conditions(pod: &PodFacts, memory: &mut Memory, now: Timestamp) -> Vec<Value>
     all
 }
 
-fn drafts(pod: &PodFacts, memory: &Memory) -> [Draft; 4] {
-    let incomplete = incomplete(pod, memory);
-    let unready = names(pod, memory, |container, facts| {
-        (!facts.init || facts.sidecar) && !matches!(container.state, State::Running { .. })
-    });
+fn drafts(pod: &PodFacts, memory: &Memory) -> Vec<Draft> {
     let draft = |condition_type, holds, reason, message| Draft { condition_type, holds, reason, message };
-    let initialized = match memory.phase {
-        Phase::Succeeded => draft("Initialized", true, "PodCompleted", String::new()),
-        _ if incomplete.is_empty() => draft("Initialized", true, "", String::new()),
-        _ => {
-            let message = format!("containers with incomplete status: [{}]", incomplete.join(" "));
-            draft("Initialized", false, "ContainersNotInitialized", message)
-        }
-    };
-    let ready = |condition_type| match memory.phase {
-        Phase::Succeeded => draft(condition_type, false, "PodCompleted", String::new()),
-        Phase::Failed => draft(condition_type, false, "PodFailed", String::new()),
-        _ if unready.is_empty() => draft(condition_type, true, "", String::new()),
-        _ => {
-            let message = format!("containers with unready status: [{}]", unready.join(" "));
-            draft(condition_type, false, "ContainersNotReady", message)
-        }
-    };
+    let ready = containers_ready(pod, memory);
+    let gates = if ready.0 { closed_gates(pod, memory) } else { String::new() };
     let began = memory.containers.iter().any(|container| container.container_id.is_some());
     let can_start = began && !memory.phase.is_terminal();
-    [
+    let mut drafts = vec![
         draft("PodReadyToStartContainers", can_start, "", String::new()),
-        initialized,
-        ready("Ready"),
-        ready("ContainersReady"),
-    ]
+        initialized(pod, memory),
+        match gates.as_str() {
+            "" => draft("Ready", ready.0, ready.1, ready.2.clone()),
+            _ => draft("Ready", false, "ReadinessGatesNotReady", gates),
+        },
+        draft("ContainersReady", ready.0, ready.1, ready.2),
+    ];
+    if reset::is_possible(pod) {
+        let (reason, message) = match memory.phase {
+            Phase::Succeeded => ("PodCompleted", ""),
+            Phase::Failed => ("PodFailed", ""),
+            _ if memory.resetting => ("RestartAllContainersStarted", "container exited with restart policy rule"),
+            _ => ("", ""),
+        };
+        let holds = memory.resetting && !memory.phase.is_terminal();
+        drafts.push(draft("AllContainersRestarting", holds, reason, message.to_owned()));
+    }
+    drafts
+}
+
+fn initialized(pod: &PodFacts, memory: &Memory) -> Draft {
+    let draft = |holds, reason, message| Draft { condition_type: "Initialized", holds, reason, message };
+    let incomplete = incomplete(pod, memory);
+    match memory.phase {
+        Phase::Succeeded => draft(true, "PodCompleted", String::new()),
+        _ if incomplete.is_empty() => draft(true, "", String::new()),
+        _ => {
+            let message = format!("containers with incomplete status: [{}]", incomplete.join(" "));
+            draft(false, "ContainersNotInitialized", message)
+        }
+    }
+}
+
+/// Whether all containers are ready, and why not.
+fn containers_ready(pod: &PodFacts, memory: &Memory) -> (bool, &'static str, String) {
+    let unready = names(pod, memory, |container, facts| {
+        (facts.is_regular() || facts.sidecar) && !probes::is_ready(facts, container)
+    });
+    match memory.phase {
+        Phase::Succeeded => (false, "PodCompleted", String::new()),
+        Phase::Failed => (false, "PodFailed", String::new()),
+        _ if unready.is_empty() => (true, "", String::new()),
+        _ => (false, "ContainersNotReady", format!("containers with unready status: [{}]", unready.join(" "))),
+    }
+}
+
+/// What the readiness gates lack; nothing when they are open.
+fn closed_gates(pod: &PodFacts, memory: &Memory) -> String {
+    let lack = |gate: &String| match memory.gates.get(gate).and_then(Option::as_deref) {
+        None => Some(format!("corresponding condition of pod readiness gate {gate:?} does not exist.")),
+        Some("True") => None,
+        Some(status) => Some(format!("the status of pod readiness gate {gate:?} is not \"True\", but {status}")),
+    };
+    pod.readiness_gates.iter().filter_map(lack).collect::<Vec<_>>().join(", ")
 }

@@ -1,5 +1,9 @@
 //! The plan as tables: a pod, a script of what happens, and what is decided after each step.
 
+mod probes;
+mod restarts;
+mod stopping;
+
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -20,7 +24,7 @@ fn pod(policy: RestartPolicy, names: &[&str]) -> PodFacts {
     let container = |name: &&str| {
         let (kind, name) = name.split_once(':').unwrap_or(("", name));
         let (init, sidecar) = (!kind.is_empty(), kind == "s");
-        ContainerFacts { name: name.to_owned(), image: "img".to_owned(), init, sidecar, falls_back_to_logs: false }
+        ContainerFacts { name: name.to_owned(), image: "img".to_owned(), init, sidecar, ..ContainerFacts::default() }
     };
     PodFacts {
         name: "p".to_owned(),
@@ -32,6 +36,7 @@ fn pod(policy: RestartPolicy, names: &[&str]) -> PodFacts {
         grace_seconds: 30,
         host_network: false,
         ip: None,
+        readiness_gates: Vec::new(),
     }
 }
 
@@ -40,12 +45,16 @@ struct Story {
     pod: PodFacts,
     memory: Memory,
     now: i64,
+    /// What was decided while things were told.
+    told: Plan,
+    /// The messages of all events.
+    messages: Vec<String>,
 }
 
 impl Story {
     fn new(pod: PodFacts) -> Self {
         let memory = Memory::new(&pod, at(0));
-        Self { pod, memory, now: 0 }
+        Self { pod, memory, now: 0, told: Plan::default(), messages: Vec::new() }
     }
 
     fn index(&self, name: &str) -> usize {
@@ -54,27 +63,26 @@ impl Story {
 
     /// Plans, requires the fixpoint, and says what was decided in one line.
     fn step(&mut self) -> String {
-        let plan = plan(&self.pod, &mut self.memory, at(self.now));
+        let plan = plan(&self.pod, &mut self.memory, at(self.now)).following(std::mem::take(&mut self.told));
         let again = super::plan(&self.pod, &mut self.memory, at(self.now));
-        assert!(again.starts.is_empty() && again.signals.is_empty() && again.events.is_empty(), "{again:?}");
+        assert!(again.is_idle() && again.probes.is_empty() || again.delete, "{again:?}");
         let name = |index: usize| self.pod.containers[index].name.as_str();
         let mut words: Vec<String> = Vec::new();
+        self.messages.extend(plan.events.iter().map(|event| event.message.clone()));
         words.extend(plan.signals.iter().map(|(index, signal)| format!("kill {} {signal}", name(*index))));
         words.extend(plan.starts.iter().map(|(index, run)| format!("start {}#{run}", name(*index))));
+        words.extend(plan.hooks.iter().map(|(index, hook)| format!("hook {}.{hook:?}", name(*index))));
+        words.extend(plan.probes.iter().map(|(index, kind)| format!("probe {}.{kind:?}", name(*index))));
         words.extend(plan.events.iter().map(|event| event.reason.to_owned()));
-        words.extend(
-            plan.wake_at
-                .into_iter()
-                .chain(plan.look_at)
-                .min()
-                .map(|wake| format!("wake {}", wake.duration_since(at(0)).as_secs())),
-        );
+        words.extend(plan.wake_at.into_iter().map(|wake| format!("wake {}", wake.duration_since(at(0)).as_secs())));
+        words.extend(plan.look_at.map(|look| format!("look {}", look.duration_since(at(0)).as_secs())));
         words.push(self.memory.phase.as_str().to_owned());
         words.extend(plan.delete.then(|| "delete".to_owned()));
         words.join(" ")
     }
 
-    /// Reads one word of a script: `a+` started, `a=1` exited, `a!` cannot start, `@30` time, `del=5` deleted.
+    /// Reads one word of a script: `a+` started, `a=1` exited, `a!` cannot start, `@30` time, `del=5` deleted;
+    /// `a.Liveness=ok` a probe has answered (`bad`, `error`), `a.PreStop=ok` a hook has run.
     fn tell(&mut self, word: &str) {
         if let Some(time) = word.strip_prefix('@') {
             self.now = time.parse().unwrap();
@@ -88,9 +96,37 @@ impl Story {
             self.memory.start_failed(index, format!("{name}-id"), "exec: no".to_owned(), at(self.now));
         } else {
             let (name, code) = word.split_once('=').unwrap();
+            if let Some((name, what)) = name.split_once('.') {
+                return self.tell_answer(name, what, code);
+            }
             let index = self.index(name);
             self.memory.exited(index, ExitStatus::Code(code.parse().unwrap()), at(self.now), None);
         }
+    }
+
+    fn tell_answer(&mut self, name: &str, what: &str, answer: &str) {
+        let (index, now) = (self.index(name), at(self.now));
+        let kind = match what {
+            "Startup" => ProbeKind::Startup,
+            "Liveness" => ProbeKind::Liveness,
+            "Readiness" => ProbeKind::Readiness,
+            hook => {
+                let hook = if hook == "PreStop" { Hook::PreStop } else { Hook::PostStart };
+                return self.memory.hooked(&self.pod, index, hook, answer == "ok", now, &mut self.told);
+            }
+        };
+        let answer = match answer {
+            "ok" => Answer::Success,
+            "bad" => Answer::Failure("no".to_owned()),
+            _ => Answer::Error("cannot".to_owned()),
+        };
+        let event = self.memory.probed(&self.pod, index, kind, Probed::new(answer), now);
+        self.told.events.extend(event);
+    }
+
+    fn condition(&mut self, name: &str) -> Value {
+        let conditions = self.status()["conditions"].as_array().unwrap().clone();
+        conditions.into_iter().find(|condition| condition["type"] == name).unwrap()
     }
 
     fn status(&mut self) -> Value {
@@ -257,7 +293,7 @@ fn active_deadline_stops_the_pod_as_failed() {
 fn blocked_container_waits_and_is_tried_again() {
     let mut story = check(pod(Never, &["a"]), &[("", "start a#0 Pending")]);
     story.memory.blocked(0, "CreateContainerConfigError", "configmap \"x\" not found".to_owned(), true, at(0));
-    assert_eq!(story.step(), "wake 1 Pending");
+    assert_eq!(story.step(), "look 1 Pending");
     let waiting = story.status()["containerStatuses"][0]["state"]["waiting"].clone();
     assert_eq!(waiting, json!({"reason": "CreateContainerConfigError", "message": "configmap \"x\" not found"}));
     story.now = 1;
@@ -307,7 +343,7 @@ fn recovered_pod_goes_on_where_it_was() {
     let status = json!({"phase": "Running", "startTime": "2023-11-14T22:13:20Z", "containerStatuses": [
         {"name": "a", "restartCount": 0, "state": {"running": {"startedAt": "2023-11-14T22:13:20Z"}}}]});
     let memory = Memory::recovered(&facts, &status, at(60));
-    let mut story = Story { pod: facts, memory, now: 60 };
+    let mut story = Story { memory, now: 60, ..Story::new(facts) };
     assert_eq!(story.step(), "Failed");
 }
 

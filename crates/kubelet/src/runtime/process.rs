@@ -32,6 +32,7 @@ use tokio::sync::{Notify, OnceCell, Semaphore, mpsc, oneshot};
 use tracing::warn;
 
 use crate::logs::Logs;
+use crate::plan::SIGKILL;
 use crate::runtime::sandbox::{Mount, Sandbox, Stage};
 use crate::runtime::{
     ContainerId, ContainerSpec, ExecSpec, ExitReceiver, ExitStatus, Exited, Runtime, RuntimeFuture, Session,
@@ -251,7 +252,7 @@ impl Shared {
     }
 
     /// Queues the start of a process beside a container's main one, whose token this is.
-    async fn exec(&self, spec: ExecSpec) -> Result<Session, StartError> {
+    async fn exec(self: &Arc<Self>, spec: ExecSpec) -> Result<Session, StartError> {
         let permit = self.starts.acquire().await.map_err(|_| supervisor_is_gone())?;
         let within = self.containers.get(&spec.container).map(|container| container.token).ok_or_else(not_running)?;
         let (near, far) = open_streams(spec.streams.stdin, spec.streams.tty)?;
@@ -262,8 +263,20 @@ impl Shared {
         permit.forget();
         fate.started.await.unwrap_or_else(|_| Err(supervisor_is_gone()))?;
         let (session, peer) = session::pair(spec.streams.stdin);
-        tokio::spawn(beside::run(near, peer, spec.streams, fate.ended));
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            beside::run(near, peer, spec.streams, fate.ended).await;
+            if spec.ends_with_client {
+                // Of no effect when it has ended: tokens are not used twice.
+                shared.signal(token, SIGKILL);
+            }
+        });
         Ok(session)
+    }
+
+    fn signal(&self, token: u64, signal: i32) {
+        wire::encode_kill(&mut self.outbox.lock().bytes, token, signal);
+        self.outbox_filled.notify_one();
     }
 
     /// Owns one container's output and reports its end once: after the processes are gone and the log is complete.
@@ -421,8 +434,7 @@ impl Runtime for ProcessRuntime {
 
     fn kill(&self, id: &ContainerId, signal: i32) {
         let Some(token) = self.shared.containers.get(id).map(|container| container.token) else { return };
-        wire::encode_kill(&mut self.shared.outbox.lock().bytes, token, signal);
-        self.shared.outbox_filled.notify_one();
+        self.shared.signal(token, signal);
     }
 
     fn has_sandboxes(&self) -> RuntimeFuture<'_, bool> {

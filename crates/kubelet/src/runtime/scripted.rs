@@ -22,9 +22,12 @@ use super::{
     StartError, Started,
 };
 use crate::logs::{LogWriter, Logs, Source};
+use crate::plan::{ProbeKind, Probed};
 
-pub use annotations::{AnnotationScript, BadAnnotation, EXIT, LOG, RUN, START_ERROR, TERM};
-pub use script::{Act, Attempt, OnTerm, Run, Script};
+pub use annotations::{
+    AnnotationScript, BadAnnotation, EXIT, LIVENESS, LOG, READINESS, RUN, START_ERROR, STARTUP, TERM,
+};
+pub use script::{Act, Attempt, Health, OnTerm, Probes, Run, Script};
 
 /// Reports that wait for the kubelet.
 const EXITS_WAITING_MAX: usize = 1024;
@@ -66,6 +69,9 @@ struct Running {
     end: Option<End>,
     status: ExitStatus,
     on_term: OnTerm,
+    /// Most runs have no probe that finds anything but good.
+    probes: Option<Box<Probes>>,
+    started_at: Timestamp,
     log: LogWriter,
 }
 
@@ -189,7 +195,14 @@ impl Shared {
             log.append(Source::Stdout, format!("{line}\n").as_bytes(), now);
         }
         let mut state = self.state.lock();
-        let running = Running { end: None, status: run.exit, on_term: run.on_term, log };
+        let running = Running {
+            end: None,
+            status: run.exit,
+            on_term: run.on_term,
+            probes: (run.probes != Probes::default()).then(|| Box::new(run.probes)),
+            started_at: now,
+            log,
+        };
         state.running.insert(spec.id.clone(), running);
         if let Some(duration) = run.duration {
             state.end_at(&spec.id, after(now, duration), run.exit);
@@ -197,6 +210,17 @@ impl Shared {
         drop(state);
         self.changed.notify_one();
         Ok(Started { pid: 0, started_at: now })
+    }
+
+    fn probe(&self, id: &ContainerId, kind: ProbeKind) -> Option<Probed> {
+        let state = self.state.lock();
+        let running = state.running.get(id)?;
+        let health = running.probes.as_ref().map(|probes| match kind {
+            ProbeKind::Startup => &probes.startup,
+            ProbeKind::Liveness => &probes.liveness,
+            ProbeKind::Readiness => &probes.readiness,
+        });
+        Some(health.unwrap_or(&Health::default()).at(running.started_at, self.clock.now()))
     }
 
     fn kill(&self, id: &ContainerId, signal: i32) {
@@ -238,6 +262,10 @@ impl Runtime for ScriptedRuntime {
     fn attach(&self, id: &ContainerId, _streams: Streams) -> Option<Session> {
         let runs = self.shared.state.lock().running.contains_key(id);
         runs.then(|| Session::failed("scripted pods have no streams to attach to".to_owned()))
+    }
+
+    fn probe(&self, id: &ContainerId, kind: ProbeKind) -> Option<Probed> {
+        self.shared.probe(id, kind)
     }
 
     fn kill(&self, id: &ContainerId, signal: i32) {

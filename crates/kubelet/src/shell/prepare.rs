@@ -136,7 +136,7 @@ pub(super) fn terminal_variable() -> (String, String) {
     ("TERM".to_owned(), "xterm".to_owned())
 }
 
-fn spec_of(pod: &PodEntry, index: usize) -> Option<&Container> {
+pub(super) fn spec_of(pod: &PodEntry, index: usize) -> Option<&Container> {
     let spec = pod.pod.spec.as_ref()?;
     let inits = spec.init_containers.as_deref().unwrap_or_default();
     inits.iter().chain(&spec.containers).nth(index)

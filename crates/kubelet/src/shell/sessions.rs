@@ -41,7 +41,7 @@ impl Kubelet {
         let container = options.container.as_deref().unwrap_or_default();
         let not_found = || Refused { code: 500, text: format!("container not found ({container:?})") };
         let surroundings = surroundings(&known, container).ok_or_else(not_found)?;
-        Ok(match start(&self.shared, surroundings, options).await {
+        Ok(match start(&self.shared, surroundings, options, false).await {
             Ok(session) => session,
             Err(text) => Session::failed(format!(
                 "error executing command in container: failed to exec in container: \
@@ -143,7 +143,13 @@ fn surroundings(known: &Known, container: &str) -> Option<Surroundings> {
     if runs { entry.surroundings.lock().get(&index).cloned() } else { None }
 }
 
-async fn start(shared: &Shared, surroundings: Surroundings, options: SessionOptions) -> Result<Session, String> {
+/// Runs a process in a container that runs; the text says why not.
+pub(super) async fn start(
+    shared: &Shared,
+    surroundings: Surroundings,
+    options: SessionOptions,
+    ends_with_client: bool,
+) -> Result<Session, String> {
     let Surroundings { id, mut env, cwd, sandboxed } = surroundings;
     let name = options.command.first().ok_or("process args cannot be empty")?;
     if !shared.runtime.runs_programs() {
@@ -154,6 +160,14 @@ async fn start(shared: &Shared, surroundings: Surroundings, options: SessionOpti
     if options.streams.tty && !env.iter().any(|(name, _)| name == "TERM") {
         env.push(prepare::terminal_variable());
     }
-    let spec = ExecSpec { container: id, program, argv: options.command, env, cwd, streams: options.streams };
+    let spec = ExecSpec {
+        container: id,
+        program,
+        argv: options.command,
+        env,
+        cwd,
+        streams: options.streams,
+        ends_with_client,
+    };
     shared.runtime.exec(spec).await.map_err(|error| error.to_string())
 }

@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use super::sessions::Surroundings;
-use super::{Shared, forget, last_words, names, prepare};
+use super::{Shared, forget, last_words, lifecycle, names, prepare};
 use crate::addresses::{Lease, Pool};
 use crate::plan::{self, Memory, Plan, PodEvent, PodFacts};
 use crate::runtime::{ContainerId, Exited};
@@ -134,15 +134,18 @@ struct Rounds {
 
 /// Runs one pod to its end.
 pub(super) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
-    let mut rounds = Rounds::default();
+    let (mut rounds, mut tasks) = (Rounds::default(), lifecycle::Tasks::default());
     tell_unsupported(&shared, &entry).await;
     loop {
         // A wait that is over at once gives nobody else a turn by itself.
         tokio::task::coop::consume_budget().await;
         let now = shared.clock.now();
-        let changed = take_in(&shared, &entry, &mut rounds, now);
-        let plan = plan::plan(&entry.facts, &mut entry.memory.lock(), now);
+        let mut changed = take_in(&shared, &entry, &mut rounds, now);
+        let (news, earlier) = lifecycle::take_all_in(&entry, &mut tasks, now);
+        changed |= news;
+        let plan = plan::plan(&entry.facts, &mut entry.memory.lock(), now).following(earlier);
         let acted = !plan.is_idle();
+        lifecycle::begin(&shared, &entry, &plan, &mut tasks);
         perform(&shared, &entry, &plan).await;
         if rounds.gone && plan.finished {
             entry.close();
@@ -165,6 +168,7 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
         tokio::select! {
             biased;
             () = entry.told.notified() => {}
+            () = tasks.next() => {}
             () = shared.clock.sleep_until(wake_at), if wake_at != Timestamp::MAX => {}
             () = shared.clock.wait_until(look_at, Pull::No), if look_at != Timestamp::MAX => {}
         }
@@ -200,6 +204,9 @@ fn take_in(shared: &Shared, entry: &PodEntry, rounds: &mut Rounds, now: Timestam
         let meta = object.meta();
         changed |= memory.generation != meta.generation;
         memory.generation = meta.generation;
+        if !entry.facts.readiness_gates.is_empty() {
+            changed |= memory.observe_gates(&entry.facts, &object.to_value()["status"]);
+        }
         if meta.is_deleting() {
             let grace_seconds = meta.deletion_grace_period_seconds.unwrap_or(entry.facts.grace_seconds);
             memory.observe_deletion(grace_seconds, now);
@@ -226,15 +233,14 @@ async fn perform(shared: &Shared, entry: &PodEntry, plan: &Plan) {
     }
 }
 
-fn container_id(entry: &PodEntry, index: usize, run: u32) -> ContainerId {
+pub(super) fn container_id(entry: &PodEntry, index: usize, run: u32) -> ContainerId {
     ContainerId::of_run(entry.uid.as_str(), &entry.facts.containers[index].name, run)
 }
 
-fn tell(shared: &Shared, entry: &PodEntry, event: &PodEvent) {
+pub(super) fn tell(shared: &Shared, entry: &PodEntry, event: &PodEvent) {
     let mut about = Reference::of(&entry.meta);
     if let Some(container) = event.container.map(|index| &entry.facts.containers[index]) {
-        let list = if container.init { "initContainers" } else { "containers" };
-        about = about.field(format!("spec.{list}{{{}}}", container.name));
+        about = about.field(format!("spec.{}{{{}}}", container.list(), container.name));
     }
     let severity = if event.warning { Severity::Warning } else { Severity::Normal };
     shared.recorder.report(about, severity, event.reason, event.message.as_str());

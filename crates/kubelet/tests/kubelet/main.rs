@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod fake_api;
+mod lifecycle;
+mod servers;
 
 use std::sync::{Arc, Mutex};
 
@@ -302,7 +304,7 @@ async fn log_refusals_are_upstreams() {
 async fn events_tell_the_story() {
     let node = node();
     let mut spec = shell("Never", "true");
-    spec["containers"][0]["lifecycle"] = json!({});
+    spec["containers"][0]["volumeDevices"] = json!([{"name": "d", "devicePath": "/d"}]);
     node.api.add_pod("told", spec);
     node.reaches("told", "Succeeded").await;
     let told = || -> Vec<(String, String)> {
@@ -312,7 +314,7 @@ async fn events_tell_the_story() {
     wait_for("four events", || told().len() >= 4).await;
     let pair = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
     for expected in [
-        pair("NotHonoured", "A local process cannot honour these fields: spec.containers[0].lifecycle"),
+        pair("NotHonoured", "A local process cannot honour these fields: spec.containers[0].volumeDevices"),
         pair("Pulled", "Container image \"busybox\" already present on machine and can be accessed by the pod"),
         pair("Created", "Container created"),
         pair("Started", "Container started"),

@@ -187,7 +187,7 @@ async fn a_process_beside_sees_what_the_main_one_sees() {
     let text = "hostname; cat file; touch end; exit 3";
     let argv = ["sh", "-c", text].map(str::to_owned).to_vec();
     let streams = Streams { stdout: true, ..Streams::default() };
-    let exec = ExecSpec { container: id, program: "sh".into(), argv, env, cwd, streams };
+    let exec = ExecSpec { container: id, program: "sh".into(), argv, env, cwd, streams, ends_with_client: false };
     let mut session = bench.runtime.exec(exec).await.expect("runs");
     let (output, _, outcome) = sessions::whole(&mut session).await;
     assert_eq!((output.as_str(), outcome), ("boxed\nshared\n", Outcome::Exited(3)));

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn exec(bench: &Bench, container: &ContainerId, text: &str, streams: Streams) -> ExecSpec {
     let ContainerSpec { program, argv, env, cwd, .. } = script(bench, "beside", text);
-    ExecSpec { container: container.clone(), program, argv, env, cwd, streams }
+    ExecSpec { container: container.clone(), program, argv, env, cwd, streams, ends_with_client: false }
 }
 
 /// Starts a container that runs until it is killed.

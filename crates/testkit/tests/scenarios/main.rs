@@ -14,5 +14,6 @@ mod indexed;
 mod lifetime;
 mod patterns;
 mod policies;
+mod probes;
 mod staleness;
 mod suspension;

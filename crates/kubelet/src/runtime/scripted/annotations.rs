@@ -5,6 +5,7 @@
 //! | `kubectl-job/run` | how long a run takes: a duration such as `90s` or `1h30m`, or `forever` | `1s` |
 //! | `kubectl-job/exit` | an exit code from 0 to 255, or a signal such as `SIGKILL` | `0` |
 //! | `kubectl-job/term` | how a run takes TERM: `dies`, `ignores`, a duration until it dies, or a duration and how it ends, such as `5s:0` | `dies` |
+//! | `kubectl-job/startup`, `kubectl-job/liveness`, `kubectl-job/readiness` | what that probe finds: `passes` or `fails`, and each time after the start at which that changes, such as `fails 30s passes` or `passes 2m fails` | `passes` |
 //! | `kubectl-job/start-error` | the text with which a start fails; an empty one starts | starts |
 //! | `kubectl-job/log` | what a run prints, in any number of lines | nothing |
 //!
@@ -15,7 +16,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Act, Attempt, OnTerm, Run, Script};
+use super::{Act, Attempt, Health, OnTerm, Probes, Run, Script};
 use crate::runtime::{ExitStatus, StartError};
 
 /// How long a run takes.
@@ -24,6 +25,12 @@ pub const RUN: &str = "kubectl-job/run";
 pub const EXIT: &str = "kubectl-job/exit";
 /// How a run takes TERM.
 pub const TERM: &str = "kubectl-job/term";
+/// What a run's startup probe finds.
+pub const STARTUP: &str = "kubectl-job/startup";
+/// What a run's liveness probe finds.
+pub const LIVENESS: &str = "kubectl-job/liveness";
+/// What a run's readiness probe finds.
+pub const READINESS: &str = "kubectl-job/readiness";
 /// Why a run does not start.
 pub const START_ERROR: &str = "kubectl-job/start-error";
 /// What a run prints.
@@ -65,7 +72,16 @@ fn read(attempt: &Attempt) -> Result<Act, BadAnnotation> {
         exit: exit.unwrap_or(ExitStatus::Code(0)),
         lines: lines.unwrap_or_default(),
         on_term: on_term.unwrap_or_default(),
+        probes: probes(attempt)?,
     }))
+}
+
+fn probes(attempt: &Attempt) -> Result<Probes, BadAnnotation> {
+    let of = |name| {
+        let wanted = "passes or fails, with the times of changes between them, such as fails 30s passes";
+        Ok(parsed(attempt, name, wanted, health)?.unwrap_or_default())
+    };
+    Ok(Probes { startup: of(STARTUP)?, liveness: of(LIVENESS)?, readiness: of(READINESS)? })
 }
 
 /// The value for this container, and the full name it stands under.
@@ -112,6 +128,22 @@ fn exit(text: &str) -> Option<ExitStatus> {
         return signal.map(|signal| ExitStatus::Signal(signal as i32));
     }
     text.parse::<u8>().ok().map(|code| ExitStatus::Code(code.into()))
+}
+
+/// Answers and times in turn; the answers alternate and the times grow.
+fn health(text: &str) -> Option<Health> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let fails = |word: &str| match word {
+        "passes" => Some(false),
+        "fails" => Some(true),
+        _ => None,
+    };
+    let (answers, times): (Vec<_>, Vec<_>) = words.iter().enumerate().partition(|(index, _)| index % 2 == 0);
+    let answers: Vec<bool> = answers.into_iter().map(|(_, word)| fails(word)).collect::<Option<_>>()?;
+    let turns: Vec<SignedDuration> = times.into_iter().map(|(_, word)| duration(word)).collect::<Option<_>>()?;
+    let alternate = answers.windows(2).all(|pair| pair[0] != pair[1]) && turns.is_sorted_by(|a, b| a < b);
+    let complete = answers.len() == turns.len() + 1;
+    (alternate && complete).then(|| Health { fails_first: answers[0], turns })
 }
 
 fn on_term(text: &str) -> Option<OnTerm> {
@@ -175,6 +207,23 @@ mod tests {
         let refused = Act::Refuse(StartError::Exec("no such program".to_owned()));
         assert_eq!(act(&[(START_ERROR, "no such program,")], 0), refused);
         assert_eq!(act(&[(START_ERROR, "no such program,")], 1), Run::exits(0, secs(1)).into());
+    }
+
+    #[test]
+    fn probes_find_what_is_written_and_pass_otherwise() {
+        let annotations =
+            [(READINESS, "fails 30s passes"), ("kubectl-job/liveness.main", "passes 1m fails 2m passes, fails")];
+        let probes = Probes {
+            startup: Health::default(),
+            liveness: Health { fails_first: false, turns: vec![secs(60), secs(120)] },
+            readiness: Health::passes_after(secs(30)),
+        };
+        assert_eq!(act(&annotations, 0), Run::exits(0, secs(1)).probes(probes.clone()).into());
+        let later = Probes { liveness: Health::fails(), ..probes };
+        assert_eq!(act(&annotations, 1), Run::exits(0, secs(1)).probes(later).into());
+        for wrong in ["", "ready", "30s", "passes 30s", "fails 30s fails", "fails 30s passes 20s fails"] {
+            assert!(matches!(act(&[(STARTUP, wrong)], 0), Act::Refuse(StartError::Config(_))), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api::k8s::api::core::v1::Pod;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::plan::{Answer, Outlook, Probed};
 use crate::runtime::{ContainerSpec, ExitStatus, StartError};
 
 /// The annotation with the index of a pod of an Indexed Job.
@@ -94,6 +95,54 @@ pub struct Run {
     pub lines: Vec<String>,
     /// How it takes TERM.
     pub on_term: OnTerm,
+    /// What its probes find.
+    pub probes: Probes,
+}
+
+/// What the probes of a run find.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Probes {
+    /// Of its startup probe.
+    pub startup: Health,
+    /// Of its liveness probe.
+    pub liveness: Health,
+    /// Of its readiness probe.
+    pub readiness: Health,
+}
+
+/// Whether a probe passes, over the time of a run. It always does unless something else is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Whether it fails at first.
+    pub fails_first: bool,
+    /// When it turns into the other, each time counted from the start of the run and later than the one before.
+    pub turns: Vec<SignedDuration>,
+}
+
+impl Health {
+    /// It never passes.
+    pub fn fails() -> Self {
+        Self { fails_first: true, turns: Vec::new() }
+    }
+
+    /// It passes from some time on.
+    pub fn passes_after(wait: SignedDuration) -> Self {
+        Self { fails_first: true, turns: vec![wait] }
+    }
+
+    /// It fails from some time on.
+    pub fn fails_after(wait: SignedDuration) -> Self {
+        Self { fails_first: false, turns: vec![wait] }
+    }
+
+    /// What is found at a time, and until when.
+    pub(super) fn at(&self, started_at: Timestamp, now: Timestamp) -> Probed {
+        let turn = |turn: &SignedDuration| super::after(started_at, *turn);
+        let passed = self.turns.iter().filter(|wait| turn(wait) <= now).count();
+        let fails = self.fails_first != (passed % 2 == 1);
+        let answer = if fails { Answer::Failure("the script says so".to_owned()) } else { Answer::Success };
+        Probed { answer, outlook: Outlook::Until(self.turns.get(passed).map(turn)) }
+    }
 }
 
 /// How a run takes TERM. KILL ends any run at once.
@@ -120,7 +169,13 @@ impl Default for OnTerm {
 impl Run {
     /// A run that exits with this code after some time.
     pub fn exits(code: i32, duration: SignedDuration) -> Self {
-        Self { duration: Some(duration), exit: ExitStatus::Code(code), lines: Vec::new(), on_term: OnTerm::default() }
+        Self {
+            duration: Some(duration),
+            exit: ExitStatus::Code(code),
+            lines: Vec::new(),
+            on_term: OnTerm::default(),
+            probes: Probes::default(),
+        }
     }
 
     /// A run that never ends by itself.
@@ -132,6 +187,13 @@ impl Run {
     #[must_use]
     pub fn on_term(mut self, on_term: OnTerm) -> Self {
         self.on_term = on_term;
+        self
+    }
+
+    /// Sets what its probes find.
+    #[must_use]
+    pub fn probes(mut self, probes: Probes) -> Self {
+        self.probes = probes;
         self
     }
 
