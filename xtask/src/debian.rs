@@ -30,12 +30,12 @@ pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     })
 }
 
-/// Unpacks a package of a Debian release below `folder` without installing it. Needs no root and leaves the machine's
-/// own package lists alone: apt works in a folder of its own.
+/// Unpacks packages of a Debian release below `folder` without installing them. Needs no root and leaves the machine's
+/// own package lists alone: apt works in a folder of its own. What packages depend on is not brought.
 ///
 /// # Errors
-/// When the package cannot be downloaded or unpacked.
-pub(crate) fn unpack(release: &str, package: &str, folder: &Path) -> anyhow::Result<()> {
+/// When a package cannot be downloaded or unpacked.
+pub(crate) fn unpack(release: &str, packages: &[&str], folder: &Path) -> anyhow::Result<()> {
     let apt = folder.join("apt");
     for part in ["state/lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(apt.join(part)).with_context(|| format!("creating {}", apt.display()))?;
@@ -57,17 +57,21 @@ pub(crate) fn unpack(release: &str, package: &str, folder: &Path) -> anyhow::Res
         command
     };
     quietly(apt_get().arg("update"))?;
-    quietly(apt_get().args(["download", package]))?;
+    quietly(apt_get().arg("download").args(packages))?;
     fs::remove_dir_all(&apt)?;
+    let mut unpacked = 0;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "deb") {
             shell::run(Command::new("dpkg").arg("-x").arg(&path).arg(folder))?;
             fs::remove_file(&path)?;
-            return Ok(());
+            unpacked += 1;
         }
     }
-    bail!("apt-get downloaded {package}, but no package is in {}", folder.display())
+    if unpacked < packages.len() {
+        bail!("apt-get downloaded {}, but {unpacked} packages are in {}", packages.join(", "), folder.display());
+    }
+    Ok(())
 }
 
 fn apt_get() -> Command {

@@ -11,6 +11,7 @@ mod pattern;
 mod plugin;
 mod program;
 mod python;
+mod queues;
 mod report;
 mod rust;
 mod session;
@@ -63,6 +64,8 @@ enum Suite {
     Kubectl,
     /// The documentation's page on Jobs, section by section, with the same kubectls
     Page,
+    /// The patterns of work queues, with Redis and RabbitMQ, and what they stand on: Services and names
+    Queues,
     /// kubectl-job's own screens and exit codes
     Plugin,
     /// What well-behaved clients never send
@@ -111,6 +114,7 @@ pub(crate) fn run_all(options: &Options) -> anyhow::Result<(usize, usize)> {
         let run = match suite {
             Suite::Kubectl => kubectl::run,
             Suite::Page => kubectl::page::run,
+            Suite::Queues => queues::run,
             Suite::Plugin => plugin::run,
             Suite::Hostile => hostile::run,
             Suite::Load => load::run,

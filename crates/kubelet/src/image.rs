@@ -68,6 +68,12 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
     }
 }
 
+/// The pod's address, for programs that stand for an image, so that they can bind it: the image's own program would have
+/// a network to itself and bind all addresses.
+///
+/// Differs: upstream gives it to those alone whose spec asks for `status.podIP`, as do all other containers here.
+pub const POD_IP_VARIABLE: &str = "KUBECTL_JOB_POD_IP";
+
 /// What to run, before it is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
@@ -90,6 +96,11 @@ pub fn entry(image: &str, command: &[String], args: &[String], rules: &[ImageRul
     }
     words.extend_from_slice(args);
     Entry::Words(words)
+}
+
+/// Whether a rule's program runs in place of an image's entry point.
+pub(crate) fn is_mapped(image: &str, command: &[String], rules: &[ImageRule]) -> bool {
+    command.is_empty() && rules.iter().any(|rule| rule.matches(image))
 }
 
 fn unmapped(image: &str) -> String {

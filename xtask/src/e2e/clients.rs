@@ -71,7 +71,7 @@ fn bring(packaged: &Packaged) -> anyhow::Result<Kubectl> {
         }
         eprintln!("Unpacking kubectl 1.{} from Debian {} below {}", packaged.minor, packaged.release, folder.display());
         fs::create_dir_all(&folder)?;
-        debian::unpack(packaged.release, packaged.package, &folder)?;
+        debian::unpack(packaged.release, &[packaged.package], &folder)?;
     }
     let (minor, _) = version(&program)?;
     if minor != packaged.minor {

@@ -1,4 +1,4 @@
-//! The table of `docs/coverage.md`: each row names the tests that hold it, or says where we differ, and a test that is
+//! The tables of `docs/coverage.md` and `docs/network.md`: each row names the tests that hold it, or says where we differ, and a test that is
 //! named there exists. Else the table would say what was true once.
 
 use std::collections::{HashMap, HashSet};
@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use super::source::Source;
 use super::{Finding, Text};
 
-/// The document with the table.
-const TABLE: &str = "docs/coverage.md";
+/// The documents with tables.
+const TABLES: [&str; 2] = ["docs/coverage.md", "docs/network.md"];
 /// Folders that hold crates, with what stands before a crate's name.
 const FOLDERS: [&str; 2] = ["crates/", "plugins/"];
 
@@ -48,7 +48,7 @@ fn function(line: &str) -> Option<&str> {
 
 /// Rows that name no test, and names that stand for none. A name with `/` is a file, which `exists` answers for.
 pub(super) fn table(text: &Text, tests: &Tests, exists: impl Fn(&str) -> bool) -> Vec<Finding> {
-    if text.path != TABLE {
+    if !TABLES.contains(&text.path.as_str()) {
         return Vec::new();
     }
     let mut findings = Vec::new();
@@ -84,7 +84,7 @@ mod tests {
     fn lines(content: &str) -> Vec<usize> {
         let code = "//! T.\n\n#[test]\nfn it_holds() {}\n\n#[test]\nasync fn it_waits() {}\n";
         let tests = Tests::of(&[Source::new("crates/store/src/tests.rs", code)]);
-        let text = Text { path: TABLE.to_owned(), content: content.to_owned() };
+        let text = Text { path: TABLES[0].to_owned(), content: content.to_owned() };
         table(&text, &tests, |path| path == "xtask/src/e2e/x.rs").iter().map(|finding| finding.line).collect()
     }
 

@@ -10,7 +10,7 @@ use client::Error;
 use super::Shared;
 use super::worker::PodEntry;
 use crate::environment::{self, HOST_VARIABLES, Host, References, Sources};
-use crate::image::{Entry, entry, find_program};
+use crate::image::{Entry, POD_IP_VARIABLE, entry, find_program, is_mapped};
 use crate::logs::Logs;
 use crate::runtime::{ContainerId, ContainerSpec, StartError, Stdin};
 use crate::sandbox;
@@ -84,6 +84,9 @@ pub(super) async fn prepare(
         Entry::Unmapped(message) => return Err(Refusal::Image(message)),
     };
     let mut env = with_host_variables(given);
+    if is_mapped(&facts.image, command, &shared.config.image_rules) {
+        env.entry(POD_IP_VARIABLE.to_owned()).or_insert_with(|| host.pod_ip.clone());
+    }
     let tty = container.tty == Some(true);
     if tty {
         let (name, value) = terminal_variable();

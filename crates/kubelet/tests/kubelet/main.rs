@@ -39,7 +39,7 @@ fn node_with(see: impl FnOnce(Arc<dyn Runtime>) -> Arc<dyn Runtime>) -> Node {
     let (runtime, exits) = ProcessRuntime::start(&config, Arc::new(SystemClock), Arc::clone(&logs)).unwrap();
     let containers = Containers { runtime: see(Arc::new(runtime)), exits, logs };
     let mut config = KubeletConfig::new("n", directory.path().to_owned());
-    config.image_rules = vec!["mapped=/bin/echo".parse().unwrap()];
+    config.image_rules = vec!["mapped=/bin/echo".parse().unwrap(), "environment=/usr/bin/env".parse().unwrap()];
     let kubelet = Kubelet::start(config, api.client(), Arc::new(SystemClock), containers);
     Node { api, kubelet, directory }
 }
@@ -139,6 +139,20 @@ async fn image_without_command_waits_unless_it_is_mapped() {
     node.api.add_pod("mapped", mapped);
     node.reaches("mapped", "Succeeded").await;
     assert_eq!(node.log("mapped", &node.log_options(false)).await.unwrap(), "1 $(X)\n");
+}
+
+#[tokio::test]
+async fn a_program_that_stands_for_an_image_is_told_the_address_of_its_pod() {
+    let node = node();
+    for (name, container) in [
+        ("told", json!({"name": "c", "image": "environment"})),
+        ("untold", json!({"name": "c", "image": "environment", "command": ["env"]})),
+    ] {
+        node.api.add_pod(name, json!({"restartPolicy": "Never", "containers": [container]}));
+        node.reaches(name, "Succeeded").await;
+        let text = node.log(name, &node.log_options(false)).await.unwrap();
+        assert_eq!(text.lines().any(|line| line == "KUBECTL_JOB_POD_IP=127.0.0.1"), name == "told", "{text}");
+    }
 }
 
 #[tokio::test]

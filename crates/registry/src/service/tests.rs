@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::{Gvr, Object};
 use serde_json::{Value, json};
 
-use super::ServiceStrategy;
+use super::{ServiceRange, ServiceStrategy};
 use crate::fixtures::{created, texts, updated, with};
 use crate::strategy::Strategy;
 use crate::surroundings::Surroundings;
@@ -36,7 +36,7 @@ fn service(spec: &Value) -> Value {
     with(service, &json!({ "spec": spec }))
 }
 
-fn create(spec: &Value, others: &Others) -> Result<Value, Vec<String>> {
+fn create(spec: &Value, others: &dyn Surroundings) -> Result<Value, Vec<String>> {
     let mut object = service(spec);
     ServiceStrategy.default(&mut object);
     ServiceStrategy.allocate(&mut object, None, others).map_err(|status| vec![status.message])?;
@@ -60,6 +60,41 @@ fn made(spec: &Value) -> Value {
 
 fn errors(spec: &Value) -> Vec<String> {
     create(spec, &Others::default()).expect_err("refused")
+}
+
+/// A cluster whose Services have addresses of the loopback network.
+struct OnLoopback;
+
+impl Surroundings for OnLoopback {
+    fn get(&self, _: &Gvr, _: Option<&str>, _: &str) -> Option<Arc<Object>> {
+        None
+    }
+
+    fn list(&self, _: &Gvr, _: Option<&str>) -> Vec<Arc<Object>> {
+        Vec::new()
+    }
+
+    fn service_range(&self) -> ServiceRange {
+        ServiceRange::of_16_bits(127, 96)
+    }
+
+    fn draw(&self, _: u32) -> u32 {
+        0
+    }
+}
+
+#[test]
+fn an_address_is_of_the_clusters_range() {
+    let given = create(&json!({}), &OnLoopback).expect("valid");
+    assert_eq!(given["spec"]["clusterIP"], "127.96.0.2");
+    assert_eq!(OnLoopback.service_range().api_server().to_string(), "127.96.0.1");
+    for asked in ["127.96.0.1", "127.96.255.254"] {
+        assert_eq!(create(&json!({"clusterIP": asked}), &OnLoopback).expect("valid")["spec"]["clusterIP"], asked);
+    }
+    for outside in ["127.96.0.0", "127.96.255.255", "127.97.0.1", "10.96.0.2"] {
+        let refused = create(&json!({"clusterIP": outside}), &OnLoopback).expect_err("refused");
+        assert!(refused[0].ends_with("the provided network does not match the current range"), "{refused:?}");
+    }
 }
 
 #[test]

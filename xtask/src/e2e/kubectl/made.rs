@@ -97,7 +97,7 @@ fn others() -> Vec<Step> {
         step("create pdb made --selector=a=b --max-unavailable=1 --dry-run=server").out("poddisruptionbudget.policy/made created (server dry run)").since(21),
         step("create service clusterip made --tcp=80:8080").out("service/made created"),
         step("get service made").out("NAME TYPE CLUSTER-IP EXTERNAL-IP PORT(S) AGE\nmade ClusterIP *.*.*.* <none> 80/TCP *"),
-        step("create service externalname away --external-name=example.com --dry-run=server").out("service/away created (server dry run)"),
+        step("create service externalname away --external-name=example.com --dry-run=server").out("service/away created (server dry run)").err("Warning: spec.externalName: *"),
         step("create service nodeport node --tcp=80 --dry-run=server -o jsonpath={.spec.type}").out("NodePort"),
         step("delete service made").out("service \"made\" deleted*"),
         step("run exposed --image=busybox --restart=Never --port=80 -- sleep 600").out("pod/exposed created"),
