@@ -188,6 +188,16 @@ fn run_container(pod: &PodFacts, memory: &mut Memory, index: usize, now: Timesta
                 container.post_start = PostStart::Runs;
                 plan.hooks.push((index, Hook::PostStart));
             }
+            if std::mem::take(&mut container.image_changed) && container.stopping.is_none() {
+                let facts = &pod.containers[index];
+                let message = match facts.init {
+                    true => format!("Init container {} definition changed", facts.name),
+                    false => format!("Container {} definition changed, will be restarted", facts.name),
+                };
+                container.restarts_anyway = true;
+                container.begin_stop(facts, index, message, memory::after(now, pod.grace_seconds), now, plan);
+                container.stop_on(facts, index, true, now, plan);
+            }
         }
         State::Waiting => start(container, index, plan),
         State::Blocked { retry_at, .. } => match *retry_at {
@@ -227,7 +237,8 @@ fn start(container: &mut ContainerMemory, index: usize, plan: &mut Plan) {
     if let State::Terminated(termination) = std::mem::replace(&mut container.state, State::Starting) {
         container.last = Some(termination);
     }
-    (container.begun, container.restarts_anyway, container.post_start) = (true, false, PostStart::Due);
+    (container.begun, container.restarts_anyway, container.image_changed) = (true, false, false);
+    container.post_start = PostStart::Due;
     plan.starts.push((index, container.restarts));
 }
 

@@ -4,6 +4,7 @@
 //! as pods on the node; starts in flight are bounded by the runtime.
 
 mod access;
+mod ephemeral;
 mod known;
 mod last_words;
 mod lifecycle;

@@ -31,10 +31,6 @@ pub fn unsupported(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
     add(!sandboxes && spec.dns_policy.as_deref() == Some("None"), "spec.dnsPolicy".to_owned());
     add(spec.runtime_class_name.is_some(), "spec.runtimeClassName".to_owned());
     add(spec.resources.is_some(), "spec.resources".to_owned());
-    add(
-        spec.ephemeral_containers.as_ref().is_some_and(|containers| !containers.is_empty()),
-        "spec.ephemeralContainers".to_owned(),
-    );
     let lists =
         [("initContainers", spec.init_containers.as_deref().unwrap_or_default()), ("containers", &spec.containers)];
     for (list, containers) in lists {

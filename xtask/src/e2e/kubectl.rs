@@ -24,6 +24,7 @@ mod proxied;
 mod reading;
 mod removed;
 mod streams;
+mod tended;
 mod told;
 mod transfer;
 mod watched;
@@ -79,6 +80,7 @@ fn run_one(context: &Context<'_>, kubectl: &Kubectl, report: &mut Report) -> any
     guarded(&mut session, report)?;
     streams::run(&session, report)?;
     exec::run(&mut session, report)?;
+    tended::run(&mut session, report)?;
     transfer::run(&mut session, report)?;
     proxied::run(&mut session, report)?;
     manifests::run(&session, report)?;

@@ -57,6 +57,8 @@ pub struct ContainerMemory {
     pub(super) probes: Vec<ProbeMemory>,
     /// It was asked to run, since all containers of the pod were last run again.
     pub(super) begun: bool,
+    /// The image that it runs is not the spec's any more.
+    pub(super) image_changed: bool,
     /// It is killed to be run again, however it ends.
     pub(super) restarts_anyway: bool,
     attempts: u32,
@@ -240,6 +242,18 @@ impl Memory {
         let of = |init| (0..pod.containers.len()).filter(move |index| pod.containers[*index].init == init);
         of(false).filter(|index| pod.containers[*index].is_regular()).all(|index| ended(index).is_some())
             || of(true).any(|index| ended(index).is_some_and(|exit_code| exit_code != 0))
+    }
+
+    /// The spec has changed: there may be further ephemeral containers, and other images.
+    pub fn observe_spec(&mut self, old: &PodFacts, new: &PodFacts) {
+        self.containers.resize_with(new.containers.len(), ContainerMemory::default);
+        let pairs = old.containers.iter().zip(&new.containers);
+        for (container, _) in self.containers.iter_mut().zip(pairs).filter(|(_, (old, new))| old.image != new.image) {
+            container.image_changed = true;
+            if matches!(container.state, State::Blocked { .. }) {
+                container.state = State::Waiting;
+            }
+        }
     }
 
     /// The conditions of a pod's status that its readiness gates name; whether they are news.

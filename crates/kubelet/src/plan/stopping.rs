@@ -126,7 +126,14 @@ impl ContainerMemory {
     }
 
     /// Goes on with a stop that was begun; `turn` is whether nothing must end before this container.
-    fn stop_on(&mut self, facts: &ContainerFacts, index: usize, turn: bool, now: Timestamp, plan: &mut Plan) {
+    pub(super) fn stop_on(
+        &mut self,
+        facts: &ContainerFacts,
+        index: usize,
+        turn: bool,
+        now: Timestamp,
+        plan: &mut Plan,
+    ) {
         let Some(stopping) = &mut self.stopping else { return };
         let over = stopping.kill_at <= now;
         if !over && (stopping.in_hook || !turn) {

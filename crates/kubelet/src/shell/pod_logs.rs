@@ -18,7 +18,8 @@ pub(super) struct Readable {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Runs {
     name: Box<str>,
-    init: bool,
+    /// Whether it is neither an init container nor an ephemeral one.
+    regular: bool,
     restarts: u32,
     /// Whether the run before the current one has left a log.
     has_last: bool,
@@ -31,14 +32,14 @@ impl Readable {
     pub(super) fn of(pod: &PodFacts, memory: &Memory) -> Self {
         let runs = |(facts, container): (&ContainerFacts, &ContainerMemory)| Runs {
             name: facts.name.as_str().into(),
-            init: facts.init,
+            regular: facts.is_regular(),
             restarts: container.restarts,
             has_last: container.last.is_some(),
             waiting: match &container.state {
                 State::Running { .. } | State::Terminated(_) => None,
                 State::Blocked { reason: "ErrImagePull", .. } => Some("image can't be pulled"),
                 State::Blocked { reason, .. } => Some(reason),
-                State::Waiting if !facts.init && initializing(pod, memory) => Some("PodInitializing"),
+                State::Waiting if facts.is_regular() && initializing(pod, memory) => Some("PodInitializing"),
                 State::Waiting | State::Starting => Some("ContainerCreating"),
             },
         };
@@ -68,7 +69,7 @@ pub(super) fn choose(pod: &str, logs: &Readable, options: &LogOptions) -> Result
 }
 
 fn container<'a>(pod: &str, logs: &'a Readable, name: Option<&str>) -> Result<&'a Runs, Status> {
-    let mut regular = logs.containers.iter().filter(|container| !container.init);
+    let mut regular = logs.containers.iter().filter(|container| container.regular);
     match name {
         Some(name) => logs
             .containers

@@ -142,7 +142,7 @@ pub(super) fn terminal_variable() -> (String, String) {
 pub(super) fn spec_of(pod: &PodEntry, index: usize) -> Option<&Container> {
     let spec = pod.pod.spec.as_ref()?;
     let inits = spec.init_containers.as_deref().unwrap_or_default();
-    inits.iter().chain(&spec.containers).nth(index)
+    inits.iter().chain(&spec.containers).chain(&pod.ephemeral).nth(index)
 }
 
 pub(super) async fn fetch(shared: &Shared, pod: &PodEntry, references: &References) -> Result<Sources, Refusal> {

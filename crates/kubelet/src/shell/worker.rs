@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use api::k8s::api::core::v1::Pod;
+use api::k8s::api::core::v1::{Container, Pod};
 use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 use api::resource::PODS;
 use api::{Meta, Object, ObjectKey, PatchType, Uid};
@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use super::sessions::Surroundings;
-use super::{Shared, forget, last_words, lifecycle, names, prepare};
+use super::{Shared, ephemeral, forget, last_words, lifecycle, names, prepare};
 use crate::addresses::{Lease, Pool};
 use crate::plan::{self, Memory, Plan, PodEvent, PodFacts};
 use crate::runtime::{ContainerId, Exited};
@@ -33,22 +33,24 @@ const STATUS_DELAY: SignedDuration = SignedDuration::from_millis(10);
 /// The wait after a write that the API did not take.
 const WRITE_RETRY: SignedDuration = SignedDuration::from_secs(1);
 
-/// One pod of this node.
+/// One pod of this node, in one generation of its spec. A later one takes its place, and shares what lives on.
 pub(super) struct PodEntry {
     pub(super) uid: Uid,
     pub(super) key: ObjectKey,
     pub(super) pod: Arc<Pod>,
     pub(super) meta: Meta,
     pub(super) facts: PodFacts,
+    /// Its ephemeral containers, as containers.
+    pub(super) ephemeral: Vec<Container>,
     /// Keeps the pod's address for it.
-    _lease: Option<Lease>,
-    pub(super) memory: Mutex<Memory>,
+    lease: Option<Arc<Lease>>,
+    pub(super) memory: Arc<Mutex<Memory>>,
     /// Whether its namespace had Services when a container was last prepared.
     pub(super) has_services: AtomicBool,
     /// Of the containers that run, by index.
-    pub(super) surroundings: Mutex<HashMap<usize, Surroundings>>,
-    inbox: Mutex<Inbox>,
-    told: Notify,
+    pub(super) surroundings: Arc<Mutex<HashMap<usize, Surroundings>>>,
+    inbox: Arc<Mutex<Inbox>>,
+    told: Arc<Notify>,
 }
 
 /// What happened since the worker last looked. Bounded by the pod: one object, one end per run.
@@ -79,15 +81,37 @@ impl PodEntry {
         Ok(Self {
             uid: meta.uid.clone(),
             key: meta.key(),
+            ephemeral: ephemeral::containers_of(&pod)?,
             pod: Arc::new(pod),
             meta,
             facts,
-            _lease: lease,
-            memory: Mutex::new(memory),
+            lease: lease.map(Arc::new),
+            memory: Arc::new(Mutex::new(memory)),
             has_services: AtomicBool::new(false),
-            surroundings: Mutex::default(),
-            inbox: Mutex::new(Inbox { object: Some(Arc::clone(object)), ..Inbox::default() }),
-            told: Notify::new(),
+            surroundings: Arc::default(),
+            inbox: Arc::new(Mutex::new(Inbox { object: Some(Arc::clone(object)), ..Inbox::default() })),
+            told: Arc::default(),
+        })
+    }
+
+    /// The same pod with the spec that it has now.
+    pub(super) fn renewed(&self, object: &Object) -> Result<Self, serde_json::Error> {
+        let pod: Pod = object.decode()?;
+        let mut facts = PodFacts::of(&pod);
+        facts.ip.clone_from(&self.facts.ip);
+        Ok(Self {
+            uid: self.uid.clone(),
+            key: self.key.clone(),
+            ephemeral: ephemeral::containers_of(&pod)?,
+            pod: Arc::new(pod),
+            meta: object.meta().clone(),
+            facts,
+            lease: self.lease.clone(),
+            memory: Arc::clone(&self.memory),
+            has_services: AtomicBool::new(self.has_services.load(Ordering::SeqCst)),
+            surroundings: Arc::clone(&self.surroundings),
+            inbox: Arc::clone(&self.inbox),
+            told: Arc::clone(&self.told),
         })
     }
 
@@ -100,6 +124,11 @@ impl PodEntry {
         put(&mut inbox);
         self.told.notify_one();
         true
+    }
+
+    /// The object that has come and was not looked at yet.
+    pub(super) fn arrived(&self) -> Option<Arc<Object>> {
+        self.inbox.lock().object.clone()
     }
 
     /// Ends the inbox and answers with what is in it, so that nothing is told to nobody.
@@ -133,13 +162,16 @@ struct Rounds {
 }
 
 /// Runs one pod to its end.
-pub(super) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
+pub(super) async fn run(shared: Arc<Shared>, mut entry: Arc<PodEntry>) {
     let (mut rounds, mut tasks) = (Rounds::default(), lifecycle::Tasks::default());
     tell_unsupported(&shared, &entry).await;
     loop {
         // A wait that is over at once gives nobody else a turn by itself.
         tokio::task::coop::consume_budget().await;
         let now = shared.clock.now();
+        if let Some(newer) = ephemeral::renewed(&shared, &entry) {
+            entry = newer;
+        }
         let mut changed = take_in(&shared, &entry, &mut rounds, now);
         let (news, earlier) = lifecycle::take_all_in(&entry, &mut tasks, now);
         changed |= news;

@@ -77,6 +77,16 @@ impl FakeApi {
         state.put(key, object, true);
     }
 
+    /// Changes the spec of a pod.
+    pub(crate) fn change_spec(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let key = ("pods".to_owned(), "default".to_owned(), name.to_owned());
+        let mut state = self.0.lock();
+        let mut pod = state.objects[&key].clone();
+        change(&mut pod["spec"]);
+        pod["metadata"]["generation"] = (pod["metadata"]["generation"].as_i64().unwrap() + 1).into();
+        state.put(key, pod, false);
+    }
+
     /// Deletes a pod as the API does.
     pub(crate) fn delete_pod(&self, name: &str, grace_seconds: Option<i64>) {
         let key = ("pods".to_owned(), "default".to_owned(), name.to_owned());

@@ -1,6 +1,7 @@
 //! The kubelet as a whole: pods in an API, real processes, statuses back.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod changed;
 mod fake_api;
 mod lifecycle;
 mod servers;

@@ -96,3 +96,39 @@ fn rules_without_a_policy_have_no_effect() {
     facts.containers[0].restart_rules = vec![rule(Restart, false, &[42])];
     check(facts, &[("", "start a#0 Pending"), ("a+ a=42", "Failed")]);
 }
+
+#[test]
+fn ephemeral_container_runs_once_at_any_time_and_counts_for_nothing() {
+    let mut facts = pod(Always, &["i:i", "a", "e"]);
+    facts.containers[2].ephemeral = true;
+    let script = [
+        ("", "start e#0 start i#0 Pending"),
+        ("e+ i+", "Pending"),
+        ("e=1 i=0", "start a#0 Pending"),
+        ("a+", "Running"),
+        ("a=1", "start a#1 Running"),
+    ];
+    let mut story = check(facts.clone(), &script);
+    assert_eq!(story.status()["ephemeralContainerStatuses"][0]["state"]["terminated"]["exitCode"], 1);
+    // One that still runs when the work is done is ended.
+    facts.restart_policy = Never;
+    let script = [
+        ("", "start e#0 start i#0 Pending"),
+        ("e+ i+ i=0", "start a#0 Pending"),
+        ("a+ a=0", "kill e 15 Killing wake 30 Running"),
+        ("e=143", "Succeeded"),
+    ];
+    check(facts, &script);
+}
+
+#[test]
+fn image_that_changes_has_its_container_run_again() {
+    let mut story = check(pod(Never, &["a", "b"]), &[("", "start a#0 start b#0 Pending"), ("a+ b+", "Running")]);
+    let old = story.pod.clone();
+    story.pod.containers[1].image = "other".to_owned();
+    story.memory.observe_spec(&old, &story.pod);
+    assert_eq!(story.step(), "kill b 15 Killing wake 30 Running");
+    assert_eq!(story.messages, ["Container b definition changed, will be restarted"]);
+    story.tell("b=0");
+    assert_eq!(story.step(), "start b#1 Running");
+}
