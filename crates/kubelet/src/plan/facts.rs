@@ -174,7 +174,7 @@ impl ContainerFacts {
 }
 
 /// A signal by its name. Real-time signals have none that the system knows.
-fn signal(name: &str) -> Option<i32> {
+pub(crate) fn signal(name: &str) -> Option<i32> {
     name.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32)
 }
 

@@ -93,10 +93,7 @@ async fn changed_image_restarts_its_container() {
 #[tokio::test]
 async fn image_that_stands_for_nothing_can_be_mended() {
     let node = node();
-    node.api.add_pod(
-        "web",
-        json!({"restartPolicy": "Never", "containers": [{"name": "c", "image": "nginx"}]}),
-    );
+    node.api.add_pod("web", json!({"restartPolicy": "Never", "containers": [{"name": "c", "image": "nginx"}]}));
     node.waits_with("web", "ErrImagePull").await;
     node.api.change_spec("web", |spec| spec["containers"][0]["image"] = json!("mapped"));
     node.reaches("web", "Succeeded").await;

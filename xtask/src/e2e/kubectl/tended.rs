@@ -85,6 +85,7 @@ pub(super) fn run(session: &mut Session, report: &mut Report) -> anyhow::Result<
     let ran = if bye.exists() { Ok(()) } else { Err(format!("{} is not there", bye.display())) };
     report.check("a preStop hook has run before the pod was gone", ran);
     session.run(&looked_at(), report)?;
+    asked(session, report)?;
     session.run(&ended(), report)
 }
 
@@ -135,6 +136,18 @@ fn looked_at() -> Vec<Step> {
         step("describe pod unready").has("Ephemeral Containers:").has("*look:").since(32),
         step("get pod unready").has("unready 0/1 Running 0 *").since(32),
     ]
+}
+
+/// `debug -i` attaches to the container that it adds.
+fn asked(session: &Session, report: &mut Report) -> anyhow::Result<()> {
+    if session.minor() < 32 {
+        return Ok(());
+    }
+    let line = "debug unready -i --image=busybox --container=ask --profile=general -- sh -c 'read x; echo got $x'";
+    let outcome = session.outcome_with_input(line, b"it\n")?;
+    let seen = outcome.succeeded() && outcome.stdout.contains("got it\n");
+    report.check("debug -i joins the container that it adds", if seen { Ok(()) } else { Err(format!("{outcome:?}")) });
+    Ok(())
 }
 
 fn ended() -> Vec<Step> {
