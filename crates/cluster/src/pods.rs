@@ -18,6 +18,9 @@ use crate::network::Network;
 /// Pods that a node acts out at one time: they cost memory only.
 const SCRIPTED_PODS_MAX: u32 = 200_000;
 
+/// Where the kubelet writes down which supervisor there is.
+const RECORDS: &str = "supervisors";
+
 /// Starts the kubelet.
 ///
 /// # Errors
@@ -31,6 +34,7 @@ pub(crate) fn start(config: &Config, network: &Network, client: Client) -> Resul
             let process = ProcessConfig {
                 supervisor_program: supervisor.program.clone(),
                 supervisor_args: supervisor.args.clone(),
+                records: Some(state_dir.join(RECORDS)),
             };
             let logs = Arc::new(Logs::default());
             let (runtime, exits) = ProcessRuntime::start(&process, clock.clone(), logs.clone())?;

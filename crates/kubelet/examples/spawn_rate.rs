@@ -2,6 +2,7 @@
 //!
 //! Run in release: `cargo run --release -p kubelet --example spawn_rate [COUNT]`. The example acts as its own supervisor.
 
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,13 +30,37 @@ fn main() -> ExitCode {
     report("supervisor", count, runtime.block_on(supervised(count, None)), cpu() - before);
     let before = cpu();
     report("sandboxes", count, runtime.block_on(supervised(count, Some(Sandbox::default()))), cpu() - before);
-    let volume = tempfile::tempdir().expect("a directory");
-    let source = volume.path().to_owned();
-    let mount = Mount { target: "/data-of-a-bench".into(), source, sub_path: "".into(), read_only: false };
-    let sandbox = Sandbox { hostname: "bench".to_owned(), mounts: vec![mount], ..Sandbox::default() };
+    let files = tempfile::tempdir().expect("a directory");
     let before = cpu();
+    let named = Sandbox { shares_processes: true, mounts: own_files(files.path()), ..named_only() };
+    report("sandboxes for a host name", count, runtime.block_on(supervised(count, Some(named))), cpu() - before);
+    let mut mounts = own_files(files.path());
+    let source = files.path().to_owned();
+    mounts.push(Mount { target: "/data-of-a-bench".into(), source, sub_path: "".into(), read_only: false });
+    let before = cpu();
+    let sandbox = Sandbox { mounts, ..named_only() };
     report("sandboxes with a volume", count, runtime.block_on(supervised(count, Some(sandbox))), cpu() - before);
     ExitCode::SUCCESS
+}
+
+fn named_only() -> Sandbox {
+    Sandbox { hostname: "bench".to_owned(), ..Sandbox::default() }
+}
+
+/// What the kubelet gives each sandboxed container.
+fn own_files(directory: &Path) -> Vec<Mount> {
+    let mount = |name: &str, target: &str| {
+        let source = directory.join(name);
+        Mount { target: target.into(), source, sub_path: "".into(), read_only: false }
+    };
+    std::fs::write(directory.join("hosts"), "127.0.0.1 bench\n").expect("a file");
+    std::fs::write(directory.join("words"), "").expect("a file");
+    std::fs::create_dir_all(directory.join("credentials")).expect("a directory");
+    vec![
+        mount("hosts", "/etc/hosts"),
+        mount("words", "/dev/termination-log"),
+        mount("credentials", "/var/run/secrets/kubernetes.io/serviceaccount"),
+    ]
 }
 
 /// CPU time of this process and all descendants that were waited for: on a busy machine it says more than the rate.
@@ -71,6 +96,7 @@ async fn supervised(count: u32, sandbox: Option<Sandbox>) -> Duration {
     let config = ProcessConfig {
         supervisor_program: std::env::current_exe().expect("own path"),
         supervisor_args: vec!["supervise".into()],
+        records: None,
     };
     let (runtime, mut exits) =
         ProcessRuntime::start(&config, Arc::new(SystemClock), Arc::new(Logs::default())).expect("a supervisor");

@@ -16,6 +16,7 @@ pub mod runtime;
 mod sandbox;
 mod shell;
 pub mod supervisor;
+mod tag;
 mod unsupported;
 mod volumes;
 

@@ -16,18 +16,28 @@ const ACCESS_VOLUME_PREFIX: &str = "kube-api-access-";
 
 /// Whether anything in a container, or in its pod, can be honoured in a sandbox only.
 pub(crate) fn is_needed(spec: &PodSpec, container: &Container) -> bool {
-    let wants = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+    names_anything(spec) || needs_own_processes(spec, container)
+}
+
+/// Whether its sandbox must have processes of its own. One that is there for names alone, as in each pod of an Indexed
+/// Job, has no need of them.
+pub(crate) fn needs_own_processes(spec: &PodSpec, container: &Container) -> bool {
     let context = container.security_context.as_ref();
+    container.termination_message_path.as_deref().is_some_and(|path| path != TERMINATION_PATH)
+        || container.volume_mounts.iter().flatten().any(|mount| !mount.name.starts_with(ACCESS_VOLUME_PREFIX))
+        || user(spec, container).is_some()
+        || group(spec, container).is_some()
+        || context.is_some_and(|context| context.read_only_root_filesystem == Some(true))
+}
+
+/// Whether a pod has a name, or finds others by names, that the host does not know.
+fn names_anything(spec: &PodSpec) -> bool {
+    let wants = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
     wants(&spec.hostname)
         || wants(&spec.subdomain)
         || wants(&spec.hostname_override)
         || resolver::is_needed(spec)
         || spec.host_aliases.iter().flatten().next().is_some()
-        || container.volume_mounts.iter().flatten().any(|mount| !mount.name.starts_with(ACCESS_VOLUME_PREFIX))
-        || user(spec, container).is_some()
-        || group(spec, container).is_some()
-        || context.is_some_and(|context| context.read_only_root_filesystem == Some(true))
-        || container.termination_message_path.as_deref().is_some_and(|path| path != TERMINATION_PATH)
 }
 
 /// The user that a container asks for: its own, or its pod's.
@@ -114,6 +124,17 @@ mod tests {
             container["name"] = "c".into();
             assert!(needs(spec.clone(), container.clone()), "{spec} {container}");
         }
+    }
+
+    #[test]
+    fn a_host_name_alone_needs_no_processes_of_its_own() {
+        let spec = |container: Value| -> PodSpec {
+            serde_json::from_value(json!({"hostname": "pi-0", "containers": [container]})).unwrap()
+        };
+        let plain = spec(json!({"name": "c"}));
+        assert!(is_needed(&plain, &plain.containers[0]) && !needs_own_processes(&plain, &plain.containers[0]));
+        let mounts = spec(json!({"name": "c", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}));
+        assert!(needs_own_processes(&mounts, &mounts.containers[0]));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod children;
 mod containers;
 mod inherited;
 mod link;
+mod programs;
 mod sandbox;
 mod signals;
 mod spawn;
@@ -124,14 +125,14 @@ fn begin(start: StartCommand, link: &mut Link, containers: &Containers) -> Resul
     let Some(container) = start.within else {
         return match &start.sandbox {
             Some(sandbox) => sandbox::spawn(&start, sandbox, &streams),
-            None => spawn::spawn(start, streams).map(Spawned::plain).map_err(failed),
+            None => spawn::spawn(&start, &streams).map(Spawned::plain).map_err(failed),
         };
     };
     if !containers.is_running(container) {
         return Err(failed(Errno::ESRCH));
     }
     match containers.sandbox_of(container) {
-        Some(init) => sandbox::spawn_within(&start, init.ok_or(failed(Errno::ENOSYS))?, &streams),
-        None => spawn::spawn(start, streams).map(Spawned::plain).map_err(failed),
+        Some((first, shares_processes)) => sandbox::spawn_within(&start, first, shares_processes, &streams),
+        None => spawn::spawn(&start, &streams).map(Spawned::plain).map_err(failed),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Arguments: the supervisor's path, a directory for logs, the number of containers, the shell script to run in each.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use kubelet::runtime::{ContainerId, ContainerSpec, Runtime, Stdin};
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, supervisor, directory, count, script] = arguments.as_slice() else { return ExitCode::FAILURE };
-    let config = ProcessConfig { supervisor_program: supervisor.into(), supervisor_args: Vec::new() };
+    let records = Some(Path::new(directory).join("supervisors"));
+    let config = ProcessConfig { supervisor_program: supervisor.into(), supervisor_args: Vec::new(), records };
     let (runtime, _exits) = ProcessRuntime::start(&config, Arc::new(SystemClock), Arc::new(Logs::default()))
         .expect("the test gives a supervisor that starts");
     for number in 0..count.parse().expect("the test gives a number") {

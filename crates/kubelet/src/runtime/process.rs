@@ -6,6 +6,7 @@
 //! itself takes its containers with it, each of which is reported as killed, and is replaced.
 
 mod beside;
+mod leftovers;
 mod link;
 mod output;
 mod stdio;
@@ -64,6 +65,9 @@ pub struct ProcessConfig {
     pub supervisor_program: PathBuf,
     /// Its arguments, such as a hidden subcommand.
     pub supervisor_args: Vec<OsString>,
+    /// Where it is written down which supervisor there is, so that what one that was killed left is found at the next
+    /// start. Nobody else may use the directory. `None` for no such record.
+    pub records: Option<PathBuf>,
 }
 
 /// Why the runtime did not come up.
@@ -142,6 +146,8 @@ struct Outbox {
 impl ProcessRuntime {
     /// Starts the supervisor and answers with the runtime and the stream of ends. Call within a tokio runtime.
     ///
+    /// Before, it kills what the supervisors left that are written down: nobody else uses that directory.
+    ///
     /// Raises this process's soft limit of open files to the hard one, since each container needs two; containers
     /// get the limit from before.
     ///
@@ -152,6 +158,9 @@ impl ProcessRuntime {
         clock: SharedClock,
         logs: Arc<Logs>,
     ) -> Result<(Self, ExitReceiver), ProcessError> {
+        if let Some(records) = &config.records {
+            leftovers::sweep(records);
+        }
         let mut launcher = Launcher::new(config.clone());
         let (child, sockets) = launcher.launch()?;
         launcher.raise_open_files_limit();

@@ -16,6 +16,9 @@ pub struct Sandbox {
     pub group: Option<u32>,
     /// A network of its own, with nothing but a loopback device.
     pub own_network: bool,
+    /// Whether it lives among the host's processes instead of in a process namespace of its own, which costs a process
+    /// and a file system.
+    pub shares_processes: bool,
     /// The directory that is its root; `None` for the host's root, with the mounts in it.
     pub root: Option<PathBuf>,
     /// Whether everything but the mounts is read-only.

@@ -306,6 +306,7 @@ mod tests {
             user: Some(0),
             group: None,
             own_network: true,
+            shares_processes: true,
             root: Some("/image".into()),
             read_only_root: true,
             mounts: vec![mount],

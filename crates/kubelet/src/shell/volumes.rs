@@ -56,6 +56,7 @@ pub(super) async fn sandbox_of(
         user: sandbox::user(spec, container),
         group: sandbox::group(spec, container),
         own_network: sandbox::is_isolated(&pod.pod).map_err(Refusal::Config)?,
+        shares_processes: !sandbox::needs_own_processes(spec, container),
         read_only_root: is_read_only(container),
         mounts,
         ..Sandbox::default()

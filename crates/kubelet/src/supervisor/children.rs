@@ -1,11 +1,11 @@
 //! What the kernel knows about this process's children: which there are, and which container each came from.
 //!
-//! A container's processes are recognised by an inherited resource limit, not by their environment or group: a daemon
-//! leaves its group with `setsid` and its environment with `env -i`, but a soft `RLIMIT_RTTIME` goes through fork and
-//! exec, can be read for any process, and binds only real-time threads, for which 2^50 microseconds are 35 years.
+//! A container's processes are recognised by the mark that they inherit (see [`crate::tag`]), not by their environment or
+//! group, which they can leave.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -14,8 +14,8 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, getpid};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Tags are this plus the container's token.
-const TAG_BASE_MICROS: u64 = 1 << 50;
+use crate::tag::{Family, start_of};
+
 /// How long descendants that cannot be killed (another user's) are waited for at the end.
 const UNKILLABLE_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -24,15 +24,21 @@ const UNKILLABLE_PATIENCE: Duration = Duration::from_secs(5);
 /// Where the limit cannot be set, left-overs are recognised by elimination (see `Containers`).
 pub(super) fn tag_next_spawn(token: u64) {
     let maximum = getrlimit(Resource::Rttime).maximum;
-    let _ = setrlimit(Resource::Rttime, Rlimit { current: Some(TAG_BASE_MICROS + token), maximum });
+    let _ = setrlimit(Resource::Rttime, Rlimit { current: Some(family().tag(token)), maximum });
 }
 
 /// The token of the container that a process descends from, if its limit tells.
 pub(super) fn tag_of(pid: Pid) -> Option<u64> {
-    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max realtime timeout"))?;
-    let soft: u64 = line.split_whitespace().next()?.parse().ok()?;
-    soft.checked_sub(TAG_BASE_MICROS)
+    family().token_of(pid.as_raw())
+}
+
+/// What marks this supervisor's processes.
+fn family() -> Family {
+    static FAMILY: OnceLock<Family> = OnceLock::new();
+    *FAMILY.get_or_init(|| {
+        let pid = std::process::id();
+        Family::of(pid, start_of(pid).map_or(0, |(ticks, _)| ticks))
+    })
 }
 
 /// The list of this process's children.

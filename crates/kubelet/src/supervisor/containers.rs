@@ -4,7 +4,6 @@
 //! what is left until then is killed, as the kernel does when the first process of a PID namespace dies.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -12,7 +11,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::children::{self, ChildList};
-use super::sandbox::{EndPipe, Spawned};
+use super::sandbox::{Sandboxed, Spawned};
 use crate::runtime::wire::Report;
 
 /// After this long a container is reported as ended though something of it cannot be killed (another user's process).
@@ -27,8 +26,8 @@ pub(super) struct Containers {
     mains: HashMap<Pid, u64>,
     /// Of those that run beside a main process: the token of their container.
     beside: HashMap<u64, u64>,
-    /// Of those that run in sandboxes: how their end is learnt, and how a sandbox is entered.
-    sandboxed: HashMap<u64, (EndPipe, Option<OwnedFd>)>,
+    /// Of those that run in sandboxes: how their end is learnt.
+    sandboxed: HashMap<u64, Sandboxed>,
     /// Containers whose main process is reaped and of which something may be left.
     ending: Vec<Ending>,
     /// Adopted processes, until they are reaped.
@@ -56,9 +55,9 @@ enum Owner {
 
 impl Containers {
     pub(super) fn add(&mut self, token: u64, spawned: Spawned, within: Option<u64>) {
-        let Spawned { pid, end, init } = spawned;
+        let Spawned { pid, sandboxed } = spawned;
         self.running.insert(token, pid);
-        self.sandboxed.extend(end.map(|end| (token, (end, init))));
+        self.sandboxed.extend(sandboxed.map(|sandboxed| (token, sandboxed)));
         self.beside.extend(within.map(|container| (token, container)));
         self.mains.insert(pid, token);
         self.newest = self.newest.max(token);
@@ -73,10 +72,10 @@ impl Containers {
         self.running.contains_key(&token)
     }
 
-    /// The init of the sandbox that a container's processes live in, if they live in one; within that, nothing when
-    /// the kernel gives no descriptor for it.
-    pub(super) fn sandbox_of(&self, token: u64) -> Option<Option<&OwnedFd>> {
-        Some(self.sandboxed.get(&token)?.1.as_ref())
+    /// The first process of the sandbox that a container lives in, if it lives in one, and whether that is among the
+    /// host's processes.
+    pub(super) fn sandbox_of(&self, token: u64) -> Option<(Pid, bool)> {
+        Some((*self.running.get(&token)?, self.sandboxed.get(&token)?.shares_processes))
     }
 
     /// Signals the group of a running container, or of a process beside it.
@@ -98,7 +97,7 @@ impl Containers {
                 children::reap(pid);
                 continue;
             };
-            let told = self.sandboxed.remove(&token).and_then(|(end, _)| end.read());
+            let told = self.sandboxed.remove(&token).and_then(|sandboxed| sandboxed.end?.read());
             let (code, signal) = told.unwrap_or((code, signal));
             if self.beside.remove(&token).is_some() {
                 // What it leaves goes on in the container, as in a PID namespace.

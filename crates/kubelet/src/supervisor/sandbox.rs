@@ -4,6 +4,8 @@
 //! starts the container's program, collects orphans and ends with the program; and the program. The supervisor knows
 //! init as the container's main process, and learns how the program ended through a pipe, since the first process of a
 //! namespace cannot die of a signal as its program did. When init goes, however it goes, the kernel kills all that is left.
+//! One that lives among the host's processes (`shares_processes`) has no init: its one process becomes the program, and
+//! what it leaves is found as that of a plain process is.
 //!
 //! This process has one thread, so its forks may do whatever they need before they exec.
 
@@ -67,16 +69,21 @@ impl IntoErrno for std::io::Error {
 pub(super) struct Spawned {
     /// The program; in a sandbox its init, or the process that waits outside for one that was started inside.
     pub(super) pid: Pid,
-    /// Where a sandboxed program's end is told.
+    /// What there is to know of it in a sandbox.
+    pub(super) sandboxed: Option<Sandboxed>,
+}
+
+/// A process in a sandbox.
+pub(super) struct Sandboxed {
+    /// Where the program's end is told, unless the process is the program.
     pub(super) end: Option<EndPipe>,
-    /// What entering the sandbox takes: its init.
-    pub(super) init: Option<OwnedFd>,
+    pub(super) shares_processes: bool,
 }
 
 impl Spawned {
     /// A process without a sandbox.
     pub(super) fn plain(pid: Pid) -> Self {
-        Self { pid, end: None, init: None }
+        Self { pid, sandboxed: None }
     }
 }
 
@@ -98,24 +105,28 @@ impl EndPipe {
 /// The pipes of one start: failures before the program runs, and its end.
 struct Pipes {
     failure: (OwnedFd, OwnedFd),
-    end: (OwnedFd, OwnedFd),
+    /// Only where a process stands between the supervisor and the program.
+    end: Option<(OwnedFd, OwnedFd)>,
 }
 
 impl Pipes {
-    fn open() -> Result<Self, Failure> {
+    fn open(shares_processes: bool) -> Result<Self, Failure> {
         let open = || pipe2(OFlag::O_CLOEXEC).map_err(Failure::at(Stage::Exec));
-        Ok(Self { failure: open()?, end: open()? })
+        let end = if shares_processes { None } else { Some(open()?) };
+        Ok(Self { failure: open()?, end })
     }
 
     /// For the supervisor: waits until the program runs, or tells why it does not.
     fn outcome(self, pid: Pid) -> Result<Spawned, Failure> {
-        let Self { failure: (failure, failure_far), end: (end, end_far) } = self;
-        drop((failure_far, end_far));
+        let Self { failure: (failure, failure_far), end } = self;
+        drop(failure_far);
+        let shares_processes = end.is_none();
+        let end = end.map(|(end, _far)| EndPipe(File::from(end)));
         let mut bytes = Vec::new();
         let read = File::from(failure).read_to_end(&mut bytes);
         let number = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(i32::from_le_bytes);
         let failure = match (read, number(0), number(4)) {
-            (Ok(0), ..) => return Ok(Spawned { pid, end: Some(EndPipe(File::from(end))), init: None }),
+            (Ok(0), ..) => return Ok(Spawned { pid, sandboxed: Some(Sandboxed { end, shares_processes }) }),
             (_, Some(stage), Some(errno)) => Failure { stage: Stage::from_code(stage), errno: Errno::from_raw(errno) },
             _ => Failure { stage: Stage::Exec, errno: Errno::EIO },
         };
@@ -127,18 +138,31 @@ impl Pipes {
 
 /// Starts a container's program in a sandbox of its own and answers once it runs.
 pub(super) fn spawn(start: &StartCommand, sandbox: &Sandbox, streams: &[OwnedFd]) -> Result<Spawned, Failure> {
-    let pipes = Pipes::open()?;
+    let pipes = Pipes::open(sandbox.shares_processes)?;
     let pid = init::start(start, sandbox, streams, &pipes)?;
-    let mut spawned = pipes.outcome(pid)?;
-    // It is not reaped, so the number is its own; a kernel without such descriptors refuses what needs one later.
-    let process = rustix::process::Pid::from_raw(pid.as_raw());
-    spawned.init = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    Ok(spawned)
+    pipes.outcome(pid)
 }
 
-/// Starts a program in the sandbox of a container, whose init this descriptor stands for, and answers once it runs.
-pub(super) fn spawn_within(start: &StartCommand, init: impl AsFd, streams: &[OwnedFd]) -> Result<Spawned, Failure> {
-    let pipes = Pipes::open()?;
-    let pid = enter::start(start, init.as_fd(), streams, &pipes)?;
+/// Starts a program in the sandbox of a container, whose first process this is, and answers once it runs.
+///
+/// The first process must not be reaped yet, so that the number is its own.
+pub(super) fn spawn_within(
+    start: &StartCommand,
+    first: Pid,
+    shares_processes: bool,
+    streams: &[OwnedFd],
+) -> Result<Spawned, Failure> {
+    let failed = Failure::at::<rustix::io::Errno>(Stage::Exec);
+    let first = rustix::process::Pid::from_raw(first.as_raw()).ok_or(rustix::io::Errno::SRCH).map_err(&failed)?;
+    let first = pidfd_open(first, PidfdFlags::empty()).map_err(&failed)?;
+    let pipes = Pipes::open(shares_processes)?;
+    let pid = enter::start(start, first.as_fd(), shares_processes, streams, &pipes)?;
     pipes.outcome(pid)
+}
+
+/// Set in the supervisor's environment, it makes the supervisor find no namespaces: for tests of what holds without.
+const FORBIDDEN: &str = "KUBECTL_JOB_NO_NAMESPACES";
+
+fn are_forbidden() -> bool {
+    std::env::var_os(FORBIDDEN).is_some()
 }

@@ -35,8 +35,11 @@ fn node_with(see: impl FnOnce(Arc<dyn Runtime>) -> Arc<dyn Runtime>) -> Node {
     let api = Arc::new(FakeApi::default());
     let directory = tempfile::tempdir().unwrap();
     let logs = Arc::new(Logs::default());
-    let config =
-        ProcessConfig { supervisor_program: env!("CARGO_BIN_EXE_pod-supervisor").into(), supervisor_args: Vec::new() };
+    let config = ProcessConfig {
+        supervisor_program: env!("CARGO_BIN_EXE_pod-supervisor").into(),
+        supervisor_args: Vec::new(),
+        records: None,
+    };
     let (runtime, exits) = ProcessRuntime::start(&config, Arc::new(SystemClock), Arc::clone(&logs)).unwrap();
     let containers = Containers { runtime: see(Arc::new(runtime)), exits, logs };
     let mut config = KubeletConfig::new("n", directory.path().to_owned());

@@ -51,6 +51,59 @@ async fn sandboxed_containers_keep_the_contract() {
     contract::programs(bench).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sandboxes_among_the_hosts_processes_keep_the_contract() {
+    let bench = || Bench { sandbox: Some(named()), ..super::bench().0 };
+    contract::suite(bench, |bench, name, does| script(bench, name, &super::text(does))).await;
+    contract::programs(bench).await;
+}
+
+fn named() -> Sandbox {
+    Sandbox { hostname: "pi-0".to_owned(), shares_processes: true, ..Sandbox::default() }
+}
+
+#[tokio::test]
+async fn a_host_name_costs_no_process_namespace_and_what_is_left_behind_goes_all_the_same() {
+    let mut bench = bench();
+    let mark = format!("named-daemons-{}", std::process::id());
+    let text = leave_daemons(&mark, "hostname; readlink /proc/self/ns/pid; kill -TERM $$");
+    let (lines, status) = run(&mut bench, named(), &text).await;
+    let own = fs::read_link("/proc/self/ns/pid").unwrap();
+    assert_eq!((lines, status), (format!("ready\npi-0\n{}\n", own.display()), ExitStatus::Signal(15)));
+    assert_none_left(&mark).await;
+}
+
+#[tokio::test]
+async fn a_process_beside_a_named_one_has_its_name_and_files() {
+    let mut bench = bench();
+    let data = volume(&bench, "data");
+    let sandbox = Sandbox { mounts: mounts(&[("/data-of-a-test", &data, "", false)]).mounts, ..named() };
+    let spec = with(&bench, sandbox, "while ! [ -e /data-of-a-test/end ]; do sleep 0.01; done; exit 7");
+    let (id, env, cwd) = (spec.id.clone(), spec.env.clone(), PathBuf::from("/data-of-a-test"));
+    bench.runtime.start(spec).await.expect("starts");
+    let argv = ["sh", "-c", "hostname; pwd; touch end; exit 3"].map(str::to_owned).to_vec();
+    let streams = Streams { stdout: true, ..Streams::default() };
+    let exec = ExecSpec { container: id, program: "sh".into(), argv, env, cwd, streams };
+    let mut session = bench.runtime.exec(exec).await.expect("runs");
+    let (output, _, outcome) = sessions::whole(&mut session).await;
+    assert_eq!((output.as_str(), outcome), ("pi-0\n/data-of-a-test\n", Outcome::Exited(3)));
+    assert_eq!(next_exit(&mut bench).await.status, ExitStatus::Code(7));
+}
+
+#[tokio::test]
+async fn devices_work_beside_a_file_that_the_host_does_not_have() {
+    let mut bench = bench();
+    let files = volume(&bench, "files");
+    fs::write(files.join("log"), "").unwrap();
+    let sandbox = mounts(&[("/dev/of-a-test", &files.join("log"), "", false)]);
+    let text = "echo gone >/dev/null; head -c 3 /dev/zero | wc -c; ls -1 /dev >/dev/of-a-test; test -c /dev/null && echo device";
+    assert_eq!(run(&mut bench, sandbox, text).await, ("3\ndevice\n".to_owned(), ExitStatus::Code(0)));
+    let seen = fs::read_to_string(files.join("log")).unwrap();
+    let names = fs::read_dir("/dev").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let missing: Vec<String> = names.filter(|name| !seen.lines().any(|line| line == name)).collect();
+    assert_eq!(missing, Vec::<String>::new(), "of what the host has");
+}
+
 #[tokio::test]
 async fn a_volume_is_seen_at_a_path_that_the_host_does_not_have() {
     let mut bench = bench();

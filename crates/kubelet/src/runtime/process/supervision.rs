@@ -12,6 +12,7 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use tokio::net::UnixStream;
 use tracing::{debug, info, warn};
 
+use super::leftovers::{self, Record};
 use super::{ProcessConfig, ProcessError, Shared, link};
 
 /// The wait before a dead supervisor is replaced, so that one which dies at once does not keep the machine busy.
@@ -28,11 +29,13 @@ pub(super) struct Launcher {
     config: ProcessConfig,
     /// The limit of open files that containers get.
     open_files: Rlimit,
+    /// The supervisor that was launched last.
+    record: Option<Record>,
 }
 
 impl Launcher {
     pub(super) fn new(config: ProcessConfig) -> Self {
-        Self { config, open_files: getrlimit(Resource::Nofile) }
+        Self { config, open_files: getrlimit(Resource::Nofile), record: None }
     }
 
     /// Raises this process's own soft limit of open files to the hard one.
@@ -67,7 +70,28 @@ impl Launcher {
         if let Err(error) = prlimit(pid, Resource::Nofile, self.open_files) {
             debug!(%error, "containers have the server's limit of open files");
         }
+        self.write_down(child.id());
         Ok((child, sockets))
+    }
+
+    /// Writes down which supervisor there is.
+    fn write_down(&mut self, pid: u32) {
+        self.record = Record::of(pid);
+        if let (Some(record), Some(directory)) = (&self.record, &self.config.records)
+            && let Err(error) = record.write(directory)
+        {
+            warn!(%error, "what this server leaves when it is killed will not be found");
+        }
+    }
+
+    /// Kills what a dead supervisor left, and forgets it.
+    fn clean_up(&mut self) {
+        let Some(record) = self.record.take() else { return };
+        if let Err(count) = leftovers::kill(record.family()) {
+            warn!(count, "processes of a dead supervisor cannot be ended");
+        } else if let Some(directory) = &self.config.records {
+            record.remove(directory);
+        }
     }
 }
 
@@ -75,17 +99,27 @@ impl Launcher {
 pub(super) async fn run(shared: Arc<Shared>, mut launcher: Launcher, mut sockets: Sockets) {
     loop {
         talk(&shared, sockets).await;
-        shared.supervisor_ended();
         let dead = if shared.is_closed() { None } else { shared.supervisor.lock().take() };
         if let Some(mut dead) = dead {
             // It may still be killing what is left, when it was given up for what it said.
             let _ = tokio::task::spawn_blocking(move || dead.wait()).await;
+            launcher = clean_up(launcher).await;
         }
+        shared.supervisor_ended();
         sockets = match replace(&shared, &mut launcher).await {
             Some(sockets) => sockets,
             None => return shared.supervisor_ended(),
         };
     }
+}
+
+/// Ends what a dead supervisor left, off the runtime's threads.
+async fn clean_up(mut launcher: Launcher) -> Launcher {
+    let cleaned = tokio::task::spawn_blocking(move || {
+        launcher.clean_up();
+        launcher
+    });
+    cleaned.await.expect("looking at processes does not panic")
 }
 
 /// Talks to one supervisor until it is gone.

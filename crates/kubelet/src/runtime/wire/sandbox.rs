@@ -12,6 +12,7 @@ const NONE: u32 = u32::MAX;
 const OWN_NETWORK: u8 = 1;
 const READ_ONLY: u8 = 2;
 const HAS_ROOT: u8 = 4;
+const SHARES_PROCESSES: u8 = 8;
 
 /// Appends a sandbox, or that there is none.
 pub(super) fn encode(out: &mut Vec<u8>, sandbox: Option<&Sandbox>) {
@@ -23,6 +24,7 @@ pub(super) fn encode(out: &mut Vec<u8>, sandbox: Option<&Sandbox>) {
     let flag = |set: bool, bit: u8| if set { bit } else { 0 };
     out.push(
         flag(sandbox.own_network, OWN_NETWORK)
+            | flag(sandbox.shares_processes, SHARES_PROCESSES)
             | flag(sandbox.read_only_root, READ_ONLY)
             | flag(sandbox.root.is_some(), HAS_ROOT),
     );
@@ -51,7 +53,8 @@ pub(super) fn decode(input: &mut Input<'_>) -> Option<Option<Sandbox>> {
     let root = if flags & HAS_ROOT == 0 { None } else { Some(path(input)?) };
     let mounts = (0..input.u32()?).map(|_| mount(input)).collect::<Option<Vec<_>>>()?;
     let (own_network, read_only_root) = (flags & OWN_NETWORK != 0, flags & READ_ONLY != 0);
-    Some(Some(Sandbox { hostname, user, group, own_network, root, read_only_root, mounts }))
+    let shares_processes = flags & SHARES_PROCESSES != 0;
+    Some(Some(Sandbox { hostname, user, group, own_network, shares_processes, root, read_only_root, mounts }))
 }
 
 fn mount(input: &mut Input<'_>) -> Option<Mount> {

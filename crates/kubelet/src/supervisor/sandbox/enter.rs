@@ -1,7 +1,8 @@
 //! A program beside a container's main one, in the same sandbox.
 //!
 //! Entering a PID namespace binds a process's children only, so a process stays outside that starts the program and
-//! waits for it. It ends with the program, and with the container: the kernel kills the program then.
+//! waits for it. It ends with the program, and with the container: the kernel kills the program then. Where the sandbox
+//! lives among the host's processes, it becomes the program itself.
 #![expect(unsafe_code, reason = "fork has no safe interface")]
 
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -17,6 +18,7 @@ use crate::runtime::wire::StartCommand;
 pub(super) fn start(
     start: &StartCommand,
     init: BorrowedFd<'_>,
+    shares_processes: bool,
     streams: &[OwnedFd],
     pipes: &Pipes,
 ) -> Result<Pid, Failure> {
@@ -25,8 +27,9 @@ pub(super) fn start(
         ForkResult::Parent { child } => Ok(child),
         ForkResult::Child => {
             // First, while the descriptor is still there.
-            let joined = join(init, start);
+            let joined = join(init, shares_processes, start);
             match (program::settle(streams, start.stdio, pipes), joined) {
+                (Ok(voice), Ok(())) if shares_processes => voice.become_program(start),
                 (Ok(voice), Ok(())) => voice.run(start),
                 (Ok(voice), Err(failure)) | (Err((voice, failure)), _) => voice.fail(failure),
             }
@@ -34,9 +37,11 @@ pub(super) fn start(
     }
 }
 
-fn join(init: BorrowedFd<'_>, start: &StartCommand) -> Result<(), Failure> {
-    identity::end_with_the_supervisor();
-    let inside = Kind::MOUNT | Kind::PROCESS_ID | Kind::HOST_NAME_AND_NIS_DOMAIN_NAME;
+fn join(init: BorrowedFd<'_>, shares_processes: bool, start: &StartCommand) -> Result<(), Failure> {
+    let mut inside = Kind::MOUNT | Kind::HOST_NAME_AND_NIS_DOMAIN_NAME;
+    if !shares_processes {
+        inside |= Kind::PROCESS_ID;
+    }
     // User ids and network may be the host's. Joining a user namespace that one is in is refused, and so is the host's
     // network to who has left its users: so what belongs to the sandbox is found by trying, most first.
     let ways = [inside | Kind::USER | Kind::NETWORK, inside | Kind::USER, inside | Kind::NETWORK, inside];
@@ -45,6 +50,8 @@ fn join(init: BorrowedFd<'_>, start: &StartCommand) -> Result<(), Failure> {
         joined = joined.or_else(|_| move_into_thread_name_spaces(init, way));
     }
     joined.map_err(Failure::at(Stage::Namespaces))?;
+    // After the ids may have changed, which clears it.
+    identity::end_with_the_supervisor();
     let directory = std::env::set_current_dir(&start.cwd);
     directory.map_err(Failure::at(Stage::Directory))
 }

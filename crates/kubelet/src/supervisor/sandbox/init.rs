@@ -1,4 +1,4 @@
-//! The first process of a sandbox.
+//! The first process of a sandbox: its init, or, where it lives among the host's processes, the program itself.
 #![expect(unsafe_code, reason = "fork into namespaces has no safe interface")]
 
 use std::os::fd::OwnedFd;
@@ -20,7 +20,10 @@ pub(super) fn start(
     pipes: &Pipes,
 ) -> Result<Pid, Failure> {
     let outside = Outside::now();
-    let mut flags = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWUTS;
+    let mut flags = libc::CLONE_NEWNS | libc::CLONE_NEWUTS;
+    if !sandbox.shares_processes {
+        flags |= libc::CLONE_NEWPID;
+    }
     if sandbox.own_network {
         flags |= libc::CLONE_NEWNET;
     }
@@ -42,6 +45,9 @@ pub(super) fn start(
 
 /// `fork` with namespaces; `None` in the child.
 fn fork_into(flags: c_int) -> Result<Option<Pid>, Errno> {
+    if super::are_forbidden() {
+        return Err(Errno::EPERM);
+    }
     // SAFETY: without a stack or CLONE_VM this is a fork, and this process has one thread.
     let pid = unsafe { libc::syscall(libc::SYS_clone, flags | libc::SIGCHLD, 0, 0, 0, 0) };
     match i32::try_from(Errno::result(pid)?) {
@@ -63,6 +69,7 @@ fn become_init(
         Err((voice, failure)) => voice.fail(failure),
     };
     match build(start, sandbox, outside) {
+        Ok(()) if sandbox.shares_processes => voice.become_program(start),
         Ok(()) => voice.run(start),
         Err(failure) => voice.fail(failure),
     }

@@ -47,7 +47,9 @@ pub(super) fn build(sandbox: &Sandbox) -> Result<(), Failure> {
         }
         None => {}
     }
-    mount_proc();
+    if !sandbox.shares_processes {
+        mount_proc();
+    }
     if sandbox.read_only_root {
         seal(&mut own, sandbox, &sources)?;
     }
@@ -150,6 +152,10 @@ impl Own {
 
     /// Makes what is missing of a path, a directory or an empty file, and answers where it is.
     fn make(&mut self, target: &Path, is_directory: bool) -> io::Result<PathBuf> {
+        // Mostly all of it is there; then one look is enough.
+        if fs::metadata(target).is_ok_and(|found| found.is_dir() == is_directory) {
+            return fs::canonicalize(target);
+        }
         let mut here = PathBuf::from("/");
         let names: Vec<_> = target
             .components()

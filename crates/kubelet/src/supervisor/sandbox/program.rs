@@ -2,12 +2,9 @@
 #![expect(unsafe_code, reason = "what happens between fork and exec has no safe interface")]
 
 use std::convert::Infallible;
-use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -16,6 +13,7 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, execve, fork, setpgid, setsid};
 
+use super::super::programs;
 use super::{Failure, Pipes};
 use crate::runtime::sandbox::Stage;
 use crate::runtime::wire::{StartCommand, Stdio};
@@ -26,10 +24,11 @@ const END: RawFd = 4;
 /// Descriptors are copied above these before they are put in place, so that none is overwritten too early.
 const ASIDE: RawFd = 16;
 
-/// The two pipes in a forked process.
+/// The pipes in a forked process.
 pub(super) struct Voice {
     failure: File,
-    end: File,
+    /// Only where a process stands between the supervisor and the program.
+    end: Option<File>,
 }
 
 impl Voice {
@@ -38,6 +37,12 @@ impl Voice {
         let (stage, errno) = (failure.stage.code().to_le_bytes(), (failure.errno as i32).to_le_bytes());
         let _ = self.failure.write_all(&[stage, errno].concat());
         exit()
+    }
+
+    /// Becomes the program in this process.
+    pub(super) fn become_program(self, start: &StartCommand) -> ! {
+        let Err(failure) = exec(start);
+        self.fail(failure)
     }
 
     /// Starts the program in a child, waits for its end, says how it ended, and ends this process.
@@ -61,7 +66,9 @@ impl Voice {
             rustix::stdio::dup2_stderr(&null)
         });
         let (code, signal) = wait_for(program);
-        let _ = self.end.write_all(&[code.to_le_bytes(), signal.to_le_bytes()].concat());
+        if let Some(end) = &mut self.end {
+            let _ = end.write_all(&[code.to_le_bytes(), signal.to_le_bytes()].concat());
+        }
         exit()
     }
 }
@@ -94,7 +101,8 @@ pub(super) fn settle(streams: &[OwnedFd], stdio: Stdio, pipes: &Pipes) -> Result
         unsafe { fcntl(std::os::fd::BorrowedFd::borrow_raw(fd), FcntlArg::F_DUPFD_CLOEXEC(ASIDE)) }.unwrap_or(-1)
     };
     let copies: Vec<RawFd> = streams.iter().map(|stream| aside(stream.as_raw_fd())).collect();
-    let (failure, end) = (aside(pipes.failure.1.as_raw_fd()), aside(pipes.end.1.as_raw_fd()));
+    let failure = aside(pipes.failure.1.as_raw_fd());
+    let end = pipes.end.as_ref().map(|(_, far)| aside(far.as_raw_fd()));
     let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDONLY, rustix::fs::Mode::empty());
     let null = null.map_or(-1, |null| aside(null.into_raw_fd()));
     let at = |index: usize| copies.get(index).copied().unwrap_or(-1);
@@ -110,9 +118,12 @@ pub(super) fn settle(streams: &[OwnedFd], stdio: Stdio, pipes: &Pipes) -> Result
             libc::dup2(copy, number as RawFd);
         }
         libc::dup3(failure, FAILURE, libc::O_CLOEXEC);
-        libc::dup3(end, END, libc::O_CLOEXEC);
-        libc::syscall(libc::SYS_close_range, END as u32 + 1, u32::MAX, 0_u32);
-        Voice { failure: File::from_raw_fd(FAILURE), end: File::from_raw_fd(END) }
+        if let Some(end) = end {
+            libc::dup3(end, END, libc::O_CLOEXEC);
+        }
+        let first_to_close = if end.is_some() { END + 1 } else { END };
+        libc::syscall(libc::SYS_close_range, first_to_close as u32, u32::MAX, 0_u32);
+        Voice { failure: File::from_raw_fd(FAILURE), end: end.map(|_| File::from_raw_fd(END)) }
     };
     let led = match stdio {
         Stdio::Terminal => take_terminal(),
@@ -136,39 +147,15 @@ fn exec(start: &StartCommand) -> Result<Infallible, Failure> {
     // SAFETY: the default disposition runs no code of ours.
     let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
     let failed = Failure::at(Stage::Exec);
-    let words = |words: &[std::ffi::OsString]| -> Result<Vec<CString>, Failure> {
-        words.iter().map(|word| c_string(word)).collect()
-    };
-    let argv = match start.argv.is_empty() {
-        true => vec![c_string(start.program.as_os_str())?],
-        false => words(&start.argv)?,
-    };
-    let env: Result<Vec<CString>, Failure> = start
-        .env
-        .iter()
-        .map(|(name, value)| c_string(OsStr::from_bytes(&[name.as_bytes(), b"=", value.as_bytes()].concat())))
-        .collect();
-    let env = env?;
+    let argv = programs::argv(start).map_err(&failed)?;
+    let env = programs::env(start).map_err(&failed)?;
     let mut last = Errno::ENOENT;
-    for candidate in candidates(start) {
-        match execve(&c_string(candidate.as_os_str())?, &argv, &env) {
+    for candidate in programs::candidates(start).map_err(&failed)? {
+        match execve(&candidate, &argv, &env) {
             Ok(never) => match never {},
-            Err(errno @ (Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES)) => last = errno,
+            Err(errno) if programs::may_be_elsewhere(errno) => last = errno,
             Err(errno) => return Err(failed(errno)),
         }
     }
     Err(failed(last))
-}
-
-/// A bare name is looked for along the program's own PATH, as it is seen from within.
-fn candidates(start: &StartCommand) -> Vec<std::path::PathBuf> {
-    if start.program.as_os_str().as_bytes().contains(&b'/') {
-        return vec![start.program.clone()];
-    }
-    let path = start.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_bytes()).unwrap_or_default();
-    path.split(|byte| *byte == b':').map(|part| Path::new(OsStr::from_bytes(part)).join(&start.program)).collect()
-}
-
-fn c_string(text: &OsStr) -> Result<CString, Failure> {
-    CString::new(text.as_bytes()).map_err(|_| Failure { stage: Stage::Exec, errno: Errno::EINVAL })
 }

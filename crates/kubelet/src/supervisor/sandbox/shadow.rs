@@ -1,6 +1,9 @@
 //! A directory that looks like the host's and is not: an empty one in memory, with all that the host's holds mounted
 //! in it. Files made in it are the sandbox's own; what was there before is the host's.
 //!
+//! A start pays for each mount twice, when it is made and when it goes, and `/dev` holds a hundred devices: those that no
+//! container would have are links to the host's directory, which is mounted once under a name of its own.
+//!
 //! Differs: writes to a host's file through such a directory reach the host, as those of any local process do; new
 //! files beside it do not.
 #![expect(unsafe_code, reason = "the crates at hand do not know mount_setattr")]
@@ -18,6 +21,8 @@ use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, move_mount
 
 /// Where the new root is put together, as a name in the root directory: every Linux has it.
 const STAGE: &CStr = c"proc";
+/// The host's directory within its own shadow, where links lead to it.
+const WHOLE: &CStr = c".host";
 
 /// Shadows the root directory, and makes the shadow the root.
 pub(super) fn root() -> io::Result<()> {
@@ -42,26 +47,48 @@ fn fill(old: &OwnedFd, path: &Path, staged: Option<&OwnedFd>) -> io::Result<()> 
     let options = CString::new(format!("mode={mode:o}")).map_err(io::Error::other)?;
     mount("tmpfs", path, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(options.as_c_str()))?;
     let new = open_directory(path)?;
+    let mut whole = false;
     for entry in Dir::read_from(old)? {
         let entry = entry?;
         let name = entry.file_name();
-        match staged {
+        match (staged, kind(old, name, entry.file_type())) {
             _ if matches!(name.to_bytes(), b"." | b"..") => {}
-            Some(staged) if name == STAGE => place(&new, name, staged, true)?,
-            _ => copy(old, &new, name)?,
+            (Some(staged), _) if name == STAGE => place(&new, name, staged, true)?,
+            // It went away meanwhile, or may not be seen.
+            (_, FileType::Unknown) => {}
+            (_, FileType::Symlink) => symlinkat(readlinkat(old, name, Vec::new())?.as_c_str(), &new, name)?,
+            (_, FileType::CharacterDevice | FileType::BlockDevice) if !is_looked_at(name) => {
+                if !whole {
+                    place(&new, WHOLE, &detached(old, "", true)?, true)?;
+                    whole = true;
+                }
+                let target = [WHOLE.to_bytes(), b"/", name.to_bytes()].concat();
+                symlinkat(target.as_slice(), &new, name)?;
+            }
+            (_, kind) => bind(old, &new, name, kind == FileType::Directory)?,
         }
     }
     Ok(())
 }
 
-/// Shows one entry of the old directory in the new one. One that went away meanwhile, or may not be seen, is left out.
-fn copy(old: &OwnedFd, new: &OwnedFd, name: &CStr) -> io::Result<()> {
-    let Ok(stat) = statat(old, name, AtFlags::SYMLINK_NOFOLLOW) else { return Ok(()) };
-    let kind = FileType::from_raw_mode(stat.st_mode);
-    if kind == FileType::Symlink {
-        return Ok(symlinkat(readlinkat(old, name, Vec::new())?.as_c_str(), new, name)?);
+/// What an entry is; unknown where it cannot be told.
+fn kind(directory: &OwnedFd, name: &CStr, listed: FileType) -> FileType {
+    match listed {
+        FileType::Unknown => statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode)),
+        known => known,
     }
-    let is_directory = kind == FileType::Directory;
+}
+
+/// Whether a device is one that every container has, which programs may want to be one and no link to one.
+fn is_looked_at(name: &CStr) -> bool {
+    let names: [&[u8]; 10] =
+        [b"null", b"zero", b"full", b"random", b"urandom", b"tty", b"console", b"ptmx", b"fuse", b"kvm"];
+    names.contains(&name.to_bytes())
+}
+
+/// Shows one entry of the old directory in the new one, unless it went away meanwhile, or may not be seen.
+fn bind(old: &OwnedFd, new: &OwnedFd, name: &CStr, is_directory: bool) -> io::Result<()> {
     match detached(old, name, is_directory) {
         Ok(tree) => place(new, name, &tree, is_directory),
         Err(_) => Ok(()),
