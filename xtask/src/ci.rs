@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
-use crate::{e2e, shell, tidy, workspace};
+use crate::{e2e, shell, soak, tidy, workspace};
 
 /// How many tests a step ran, where it knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ type Step = fn() -> anyhow::Result<Count>;
 /// # Errors
 /// When a step cannot be run at all.
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
-    let steps: [(&str, Step); 8] = [
+    let steps: [(&str, Step); 9] = [
         ("format", format),
         ("clippy", clippy),
         ("tidy", check_tidy),
@@ -33,6 +33,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         ("tests", tests),
         ("doc tests", doc_tests),
         ("end to end", end_to_end),
+        ("soak", soaked),
     ];
     let (begun, mut total) = (Instant::now(), Count::default());
     for (name, step) in steps {
@@ -112,6 +113,11 @@ fn doc_tests() -> anyhow::Result<Count> {
 
 fn end_to_end() -> anyhow::Result<Count> {
     let (passed, failed) = e2e::run_all(&e2e::Options::default())?;
+    Ok(Count { passed, failed })
+}
+
+fn soaked() -> anyhow::Result<Count> {
+    let (passed, failed) = soak::run_all(&soak::Options::default())?;
     Ok(Count { passed, failed })
 }
 

@@ -2,7 +2,6 @@
 //! and compares what it sees with explicit expectations; a failed check does not end its suite.
 
 mod clients;
-mod crash;
 mod hostile;
 mod javascript;
 mod kubectl;
@@ -12,7 +11,7 @@ mod plugin;
 mod program;
 mod python;
 mod queues;
-mod report;
+pub(crate) mod report;
 mod rust;
 mod session;
 mod step;
@@ -39,21 +38,15 @@ pub(crate) struct Options {
     /// Test this kubectl-job instead of building one
     #[arg(long, value_name = "PROGRAM")]
     binary: Option<PathBuf>,
-    /// How often the server is killed
-    #[arg(long, default_value_t = CRASH_TRIALS)]
-    trials: usize,
     /// Print only what fails
     #[arg(long, short)]
     quiet: bool,
 }
 
-/// How often the server is killed unless said otherwise.
-const CRASH_TRIALS: usize = 50;
-
 impl Default for Options {
     fn default() -> Self {
         let (suites, binary) = (Vec::new(), None);
-        Self { suites, all: false, allow_missing: false, binary, trials: CRASH_TRIALS, quiet: false }
+        Self { suites, all: false, allow_missing: false, binary, quiet: false }
     }
 }
 
@@ -72,8 +65,6 @@ enum Suite {
     Hostile,
     /// 1,000 completions as real processes
     Load,
-    /// kill -9 of the server
-    Crash,
     /// The Python client
     Python,
     /// The Rust client, kube
@@ -118,7 +109,6 @@ pub(crate) fn run_all(options: &Options) -> anyhow::Result<(usize, usize)> {
             Suite::Plugin => plugin::run,
             Suite::Hostile => hostile::run,
             Suite::Load => load::run,
-            Suite::Crash => crash::run,
             Suite::Python => python::run,
             Suite::Rust => rust::run,
             Suite::Javascript => javascript::run,

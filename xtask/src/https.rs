@@ -199,6 +199,22 @@ impl Connection {
         Ok(Answer { status: head.status, body })
     }
 
+    /// `GET path` whose body is handed out piece by piece, as it comes.
+    ///
+    /// # Errors
+    /// When the connection breaks or the server does not answer with 200.
+    pub(crate) fn stream(mut self, path: &str, mut take: impl FnMut(&[u8])) -> anyhow::Result<()> {
+        self.send("GET", path, &[], b"")?;
+        let head = self.head()?;
+        if head.status != 200 || !head.chunked {
+            bail!("GET {path} answered {} instead of a stream", head.status);
+        }
+        while let Some(chunk) = self.chunk()? {
+            take(&chunk);
+        }
+        Ok(())
+    }
+
     /// Opens a watch: `GET path`, then one event per line.
     ///
     /// # Errors

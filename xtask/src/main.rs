@@ -1,5 +1,5 @@
 //! The project's own commands: `demo` shows the product, `ci` decides whether a change may land, `tidy` holds the rules
-//! that the compiler cannot, `e2e` drives the product with real clients, `bench` measures it.
+//! that the compiler cannot, `e2e` drives the product with real clients, `soak` wears it out, `bench` measures it.
 //!
 //! Nothing here is part of the product. Every command works on a clean checkout and names what a machine lacks.
 #![allow(clippy::print_stdout, reason = "these commands talk to a person on their terminal")]
@@ -14,6 +14,7 @@ mod perl;
 mod procfs;
 mod server;
 mod shell;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -38,6 +39,8 @@ enum Task {
     Tidy,
     /// End-to-end tests with real clients: kubectl, Python, Rust
     E2e(e2e::Options),
+    /// What must hold however often and however much: kills, exit codes, logs, an attack on volumes
+    Soak(soak::Options),
     /// Measure the release build: start, memory, latency, pods and requests per second
     Bench(bench::Options),
 }
@@ -48,6 +51,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Ci => ci::run(),
         Task::Tidy => tidy::run(),
         Task::E2e(options) => e2e::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }

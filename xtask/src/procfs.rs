@@ -50,6 +50,13 @@ pub(crate) fn with_environment(mark: &str) -> Vec<u32> {
     pids().into_iter().filter(carries).collect()
 }
 
+/// Every process that was started with exactly these arguments, its name first; zombies have none any more.
+pub(crate) fn with_arguments(arguments: &[&str]) -> Vec<u32> {
+    let wanted: Vec<u8> = arguments.iter().flat_map(|word| word.bytes().chain([0])).collect();
+    let has = |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == wanted);
+    pids().into_iter().filter(has).collect()
+}
+
 /// Resident memory of a process, in KiB: all of it, and its share where pages are shared.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Memory {
@@ -106,6 +113,15 @@ fn processor_ticks(stat: &str) -> Option<u64> {
 /// When `kill` cannot be run or refuses.
 pub(crate) fn kill(pid: u32) -> anyhow::Result<()> {
     crate::shell::run(Command::new("sh").args(["-c", "kill -KILL \"$1\"", "sh", &pid.to_string()]))
+}
+
+/// Sends SIGKILL to several processes, one right after the other.
+///
+/// # Errors
+/// When `kill` cannot be run or refuses.
+pub(crate) fn kill_all(pids: &[u32]) -> anyhow::Result<()> {
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    crate::shell::run(Command::new("sh").args(["-c", "kill -KILL \"$@\"", "sh"]).args(pids))
 }
 
 fn pids() -> Vec<u32> {

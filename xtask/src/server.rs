@@ -21,6 +21,8 @@ pub(crate) struct Server {
     binary: PathBuf,
     folder: TempDir,
     mark: String,
+    extra: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl Server {
@@ -29,17 +31,37 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub(crate) fn start(binary: &Path, extra: &[&str]) -> anyhow::Result<Self> {
+        Self::start_with(binary, extra, &[])
+    }
+
+    /// The same with variables in its environment.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn start_with(binary: &Path, extra: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("server-").tempdir().context("making a folder")?;
         let mark = folder.path().file_name().and_then(|name| name.to_str()).context("a plain name")?.to_owned();
-        let server = Self { binary: binary.to_owned(), folder, mark };
-        let mut command = server.command(&["server", "start"]);
-        command.args(extra);
+        let extra = extra.iter().map(|word| (*word).to_owned()).collect();
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment = environment.iter().map(own).collect();
+        let server = Self { binary: binary.to_owned(), folder, mark, extra, environment };
+        server.again()?;
+        Ok(server)
+    }
+
+    /// Starts it once more, where it was: on the same state, after it was killed.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn again(&self) -> anyhow::Result<()> {
+        let mut command = self.command(&["server", "start"]);
+        command.args(&self.extra);
         let outcome = shell::capture(&mut command, LIMIT)?;
-        if !outcome.succeeded() || !server.kubeconfig().exists() {
+        if !outcome.succeeded() || !self.kubeconfig().exists() {
             let said = format!("{}{}", outcome.stdout, outcome.stderr);
             bail!("`{}` did not start a server (exit code {:?}):\n{said}", shell::line(&command), outcome.code);
         }
-        Ok(server)
+        Ok(())
     }
 
     /// A command of the product that is about this server.
@@ -47,6 +69,7 @@ impl Server {
         let mut command = Command::new(&self.binary);
         command.args(arguments).arg("--state-dir").arg(self.state());
         command.env(MARK, &self.mark).env("HOME", self.folder.path()).env_remove("CI");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

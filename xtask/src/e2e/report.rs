@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 /// The checks so far.
-pub(super) struct Report {
+pub(crate) struct Report {
     quiet: bool,
     passed: usize,
     failed: Vec<String>,
@@ -13,19 +13,19 @@ pub(super) struct Report {
 
 impl Report {
     /// No checks yet.
-    pub(super) fn new(quiet: bool) -> Self {
+    pub(crate) fn new(quiet: bool) -> Self {
         Self { quiet, passed: 0, failed: Vec::new(), group: String::new(), since: Instant::now() }
     }
 
     /// Begins a group of checks.
-    pub(super) fn group(&mut self, name: &str) {
+    pub(crate) fn group(&mut self, name: &str) {
         println!("--- {name}");
         name.clone_into(&mut self.group);
         self.since = Instant::now();
     }
 
     /// Notes a check; an error is the text that explains it.
-    pub(super) fn check(&mut self, name: &str, result: Result<(), String>) {
+    pub(crate) fn check(&mut self, name: &str, result: Result<(), String>) {
         let milliseconds = self.since.elapsed().as_millis();
         match result {
             Ok(()) => {
@@ -43,24 +43,24 @@ impl Report {
     }
 
     /// Says what was measured.
-    pub(super) fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         println!("        {text}");
     }
 
     /// Says what was not tested, and why.
-    pub(super) fn left_out(&self, name: &str, why: &str) {
+    pub(crate) fn left_out(&self, name: &str, why: &str) {
         println!("  left out  {name}: {why}");
     }
 
     /// Names every failure once more, at the end, where people look.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         for name in &self.failed {
             println!("failed: {name}");
         }
     }
 
     /// How many checks passed and failed.
-    pub(super) fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize) {
         (self.passed, self.failed.len())
     }
 }

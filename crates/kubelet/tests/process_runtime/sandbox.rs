@@ -81,12 +81,13 @@ async fn a_process_beside_a_named_one_has_its_name_and_files() {
     let spec = with(&bench, sandbox, "while ! [ -e /data-of-a-test/end ]; do sleep 0.01; done; exit 7");
     let (id, env, cwd) = (spec.id.clone(), spec.env.clone(), PathBuf::from("/data-of-a-test"));
     bench.runtime.start(spec).await.expect("starts");
-    let argv = ["sh", "-c", "hostname; pwd; touch end; exit 3"].map(str::to_owned).to_vec();
+    let argv = ["sh", "-c", "hostname; pwd; exit 3"].map(str::to_owned).to_vec();
     let streams = Streams { stdout: true, ..Streams::default() };
     let exec = ExecSpec { container: id, program: "sh".into(), argv, env, cwd, streams };
     let mut session = bench.runtime.exec(exec).await.expect("runs");
     let (output, _, outcome) = sessions::whole(&mut session).await;
     assert_eq!((output.as_str(), outcome), ("pi-0\n/data-of-a-test\n", Outcome::Exited(3)));
+    fs::write(data.join("end"), "").unwrap();
     assert_eq!(next_exit(&mut bench).await.status, ExitStatus::Code(7));
 }
 
@@ -237,12 +238,13 @@ async fn a_process_beside_sees_what_the_main_one_sees() {
     let spec = with(&bench, sandbox, "while ! [ -e /data-of-a-test/end ]; do sleep 0.01; done; exit 7");
     let (id, env, cwd) = (spec.id.clone(), spec.env.clone(), PathBuf::from("/data-of-a-test"));
     bench.runtime.start(spec).await.expect("starts");
-    let text = "hostname; cat file; touch end; exit 3";
+    let text = "hostname; cat file; exit 3";
     let argv = ["sh", "-c", text].map(str::to_owned).to_vec();
     let streams = Streams { stdout: true, ..Streams::default() };
     let exec = ExecSpec { container: id, program: "sh".into(), argv, env, cwd, streams, ends_with_client: false };
     let mut session = bench.runtime.exec(exec).await.expect("runs");
     let (output, _, outcome) = sessions::whole(&mut session).await;
     assert_eq!((output.as_str(), outcome), ("boxed\nshared\n", Outcome::Exited(3)));
+    fs::write(data.join("end"), "").unwrap();
     assert_eq!(next_exit(&mut bench).await.status, ExitStatus::Code(7));
 }

@@ -5,6 +5,7 @@
 //! that they lie in, never in the host's directories.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::libc;
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, move_mount,
     open_tree, unmount,
@@ -134,6 +135,20 @@ fn mount_proc() {
     let _ = mount("proc", "/proc", "proc", flags, None);
 }
 
+/// Makes an empty file, or a directory, in a directory whose path has no link in it.
+///
+/// Whoever can write the volume that it lies in may swap a part of the path for a link meanwhile: then this refuses, since
+/// it may be root that makes the file, and anywhere on the host.
+fn make_in(directory: &Path, name: &OsStr, is_file: bool) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let parent = openat2(CWD, directory, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
+    if !is_file {
+        return Ok(mkdirat(&parent, name, Mode::from_raw_mode(0o755))?);
+    }
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    openat(&parent, name, flags, Mode::from_raw_mode(0o644)).map(drop).map_err(io::Error::from)
+}
+
 /// The directories in which a sandbox may make files.
 #[derive(Default)]
 struct Own {
@@ -176,11 +191,7 @@ impl Own {
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     self.make_room(&here)?;
-                    if is_last && !is_directory {
-                        fs::File::create(&next)?;
-                    } else {
-                        fs::create_dir(&next)?;
-                    }
+                    make_in(&here, name, is_last && !is_directory)?;
                     here = next;
                 }
                 Err(error) => return Err(error),
