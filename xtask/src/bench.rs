@@ -5,6 +5,7 @@
 
 mod jobs;
 mod requests;
+mod runtimes;
 mod scale;
 mod spawn;
 mod start;
@@ -91,11 +92,15 @@ fn measure(options: &Options, binary: &std::path::Path) -> anyhow::Result<()> {
     jobs::latency(&endpoint, &mut table)?;
     // The plain loop runs before and after the Job: where the two differ, the machine was busy with something else.
     let before = spawn::measure(options.completions)?;
-    let pods_per_second = jobs::throughput(&endpoint, options.completions, options.parallelism)?;
+    let kind = jobs::Kind::Process;
+    let pods_per_second = jobs::throughput(&endpoint, "many", kind, options.completions, options.parallelism)?;
     let after = spawn::measure(options.completions)?;
     spawn::compare(options, pods_per_second, before, after, &mut table);
     memory(&server, &format!("with {} finished pods", options.completions), "", &mut table)?;
     requests::measure(&server, options.seconds, &mut table)?;
+    server.stop()?;
+    let server = Server::start(binary, &[])?;
+    runtimes::measure(&server, options, &mut table)?;
     server.stop()?;
     if let Some(program) = options.scripted_program.as_deref().filter(|_| options.scripted > 0) {
         scale::measure(program, options.scripted, &mut table)?;

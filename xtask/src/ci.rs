@@ -1,7 +1,10 @@
 //! What must hold before a change lands, cheapest first; the first failure ends the run. Everything is built in the dev
 //! profile, so that the tests, the documentation and the end-to-end tests share one build.
 
+mod elsewhere;
+
 use std::io::{BufRead as _, BufReader};
+use std::ops::Add;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -16,6 +19,14 @@ struct Count {
     failed: usize,
 }
 
+impl Add for Count {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { passed: self.passed + other.passed, failed: self.failed + other.failed }
+    }
+}
+
 /// One step of the run.
 type Step = fn() -> anyhow::Result<Count>;
 
@@ -24,7 +35,7 @@ type Step = fn() -> anyhow::Result<Count>;
 /// # Errors
 /// When a step cannot be run at all.
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
-    let steps: [(&str, Step); 9] = [
+    let steps: [(&str, Step); 11] = [
         ("format", format),
         ("clippy", clippy),
         ("tidy", check_tidy),
@@ -34,6 +45,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         ("doc tests", doc_tests),
         ("end to end", end_to_end),
         ("soak", soaked),
+        ("as nobody", elsewhere::as_nobody),
+        ("without network", elsewhere::without_network),
     ];
     let (begun, mut total) = (Instant::now(), Count::default());
     for (name, step) in steps {
@@ -43,7 +56,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         let seconds = started.elapsed().as_secs_f64();
         match result {
             Ok(count) => {
-                total = Count { passed: total.passed + count.passed, failed: total.failed + count.failed };
+                total = total + count;
                 println!("==> {name}: ok after {seconds:.1} s");
             }
             Err(error) => {
@@ -144,8 +157,7 @@ fn counted(command: &mut Command) -> anyhow::Result<Count> {
     for line in BufReader::new(reader).lines() {
         let line = line?;
         println!("{line}");
-        let found = read_count(&line);
-        count = Count { passed: count.passed + found.passed, failed: count.failed + found.failed };
+        count = count + read_count(&line);
     }
     let status = child.wait()?;
     if !status.success() && count.failed == 0 {
@@ -154,9 +166,12 @@ fn counted(command: &mut Command) -> anyhow::Result<Count> {
     Ok(count)
 }
 
-/// Reads `test result: ok. 3 passed; 0 failed; ...` and `Summary [ 1.2s] 3 tests run: 3 passed, 0 skipped`.
+/// Reads `test result: ok. 3 passed; 0 failed; ...`, `Summary [ 1.2s] 3 tests run: 3 passed, 0 skipped`, and what this
+/// program says at the end of a run: `3 passed, 0 failed`.
 fn read_count(line: &str) -> Count {
-    let summary = line.starts_with("test result:") || (line.contains("Summary [") && line.contains(" run:"));
+    let own =
+        line.ends_with(" failed") && line.contains(" passed, ") && line.starts_with(|one: char| one.is_ascii_digit());
+    let summary = own || line.starts_with("test result:") || (line.contains("Summary [") && line.contains(" run:"));
     if !summary {
         return Count::default();
     }
@@ -179,6 +194,7 @@ mod tests {
         assert_eq!(read_count(harness), Count { passed: 12, failed: 2 });
         let nextest = "     Summary [   1.250s] 41 tests run: 38 passed (1 slow), 2 failed, 1 timed out, 0 skipped";
         assert_eq!(read_count(nextest), Count { passed: 38, failed: 3 });
+        assert_eq!(read_count("41 passed, 2 failed"), Count { passed: 41, failed: 2 });
         assert_eq!(read_count("   Running 3 tests: 3 passed"), Count::default());
     }
 }

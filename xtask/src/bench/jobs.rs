@@ -36,16 +36,43 @@ pub(super) fn latency(endpoint: &Endpoint, table: &mut Table) -> anyhow::Result<
     Ok(())
 }
 
+/// What the pods of a Job need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing but to run.
+    Process,
+    /// A host name, as in an Indexed Job.
+    Named,
+    /// A volume.
+    Volume,
+}
+
 /// Pods per second of one big Job, from its creation to Complete.
 ///
 /// # Errors
 /// When the server breaks off or the Job does not complete.
-pub(super) fn throughput(endpoint: &Endpoint, completions: usize, parallelism: usize) -> anyhow::Result<f64> {
-    let mut events = endpoint.connect()?.watch(&format!("{JOBS}?watch=true&fieldSelector=metadata.name=many"))?;
+pub(super) fn throughput(
+    endpoint: &Endpoint,
+    name: &str,
+    kind: Kind,
+    completions: usize,
+    parallelism: usize,
+) -> anyhow::Result<f64> {
+    let mut events = endpoint.connect()?.watch(&format!("{JOBS}?watch=true&fieldSelector=metadata.name={name}"))?;
     let mut link = endpoint.connect()?;
-    let body = job("many", completions, parallelism).to_string();
+    let mut body = job(name, completions, parallelism);
+    let spec = &mut body["spec"];
+    match kind {
+        Kind::Process => {}
+        Kind::Named => spec["completionMode"] = "Indexed".into(),
+        Kind::Volume => {
+            let pod = &mut spec["template"]["spec"];
+            pod["volumes"] = json!([{"name": "v", "emptyDir": {}}]);
+            pod["containers"][0]["volumeMounts"] = json!([{"name": "v", "mountPath": "/bench-volume"}]);
+        }
+    }
     let started = Instant::now();
-    let answer = link.post(JOBS, body.as_bytes())?;
+    let answer = link.post(JOBS, body.to_string().as_bytes())?;
     ensure!(answer.status == 201, "creating the Job: {}", String::from_utf8_lossy(&answer.body));
     let ended = events.until(|job| has_condition(job, "Complete") || has_condition(job, "Failed"))?;
     let seconds = started.elapsed().as_secs_f64();

@@ -22,9 +22,21 @@ pub(super) struct Rate {
 /// # Errors
 /// When `true` cannot be run.
 pub(super) fn measure(count: usize) -> anyhow::Result<Rate> {
-    let program = ["/bin/true", "/usr/bin/true"].into_iter().map(Path::new).find(|path| path.exists());
-    let program = program.ok_or_else(|| anyhow::anyhow!("neither /bin/true nor /usr/bin/true exists"))?;
+    let program = program()?;
     Ok(Rate { one: rate(program, count, 1)?, two: rate(program, count, 2)? })
+}
+
+/// Processes per second of the loop on one thread.
+///
+/// # Errors
+/// When `true` cannot be run.
+pub(super) fn one_thread(count: usize) -> anyhow::Result<f64> {
+    rate(program()?, count, 1)
+}
+
+fn program() -> anyhow::Result<&'static Path> {
+    let program = ["/bin/true", "/usr/bin/true"].into_iter().map(Path::new).find(|path| path.exists());
+    program.ok_or_else(|| anyhow::anyhow!("neither /bin/true nor /usr/bin/true exists"))
 }
 
 fn rate(program: &Path, count: usize, threads: usize) -> anyhow::Result<f64> {

@@ -28,7 +28,8 @@ pub(super) fn run(binary: &Path, report: &mut Report) -> anyhow::Result<()> {
         let wrong = mismatches(&endpoint, &format!("codes-{label}"), kind, script, &codes)?;
         report.check(&format!("256 exit codes of sandboxes {what}"), none(&wrong));
         let list = SIGNALS.map(|signal| signal.to_string()).join(" ");
-        let script = format!("ulimit -c 0; set -- {list}; shift $JOB_COMPLETION_INDEX; kill -$1 $$$$; sleep 5; exit 99");
+        let script =
+            format!("ulimit -c 0; set -- {list}; shift $JOB_COMPLETION_INDEX; kill -$1 $$$$; sleep 5; exit 99");
         let expected = SIGNALS.map(|signal| 128 + signal);
         let wrong = mismatches(&endpoint, &format!("signals-{label}"), kind, &script, &expected)?;
         report.check(&format!("{} signals of sandboxes {what}", SIGNALS.len()), none(&wrong));

@@ -83,7 +83,7 @@ async fn a_process_beside_a_named_one_has_its_name_and_files() {
     bench.runtime.start(spec).await.expect("starts");
     let argv = ["sh", "-c", "hostname; pwd; exit 3"].map(str::to_owned).to_vec();
     let streams = Streams { stdout: true, ..Streams::default() };
-    let exec = ExecSpec { container: id, program: "sh".into(), argv, env, cwd, streams };
+    let exec = ExecSpec { container: id, program: "sh".into(), argv, env, cwd, streams, ends_with_client: false };
     let mut session = bench.runtime.exec(exec).await.expect("runs");
     let (output, _, outcome) = sessions::whole(&mut session).await;
     assert_eq!((output.as_str(), outcome), ("pi-0\n/data-of-a-test\n", Outcome::Exited(3)));
