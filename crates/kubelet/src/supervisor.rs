@@ -10,6 +10,7 @@
 
 mod children;
 mod containers;
+mod ends;
 mod inherited;
 mod link;
 mod programs;

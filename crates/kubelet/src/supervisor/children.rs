@@ -9,11 +9,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, getpid};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::ends;
 use crate::tag::{Family, start_of};
 
 /// How long descendants that cannot be killed (another user's) are waited for at the end.
@@ -97,19 +98,9 @@ fn parent_of(pid: i32) -> Option<String> {
     fields.split_whitespace().nth(1).map(str::to_owned)
 }
 
-/// A child that is dead but not reaped: its process id and group number cannot be re-used yet.
-pub(super) fn next_dead() -> Option<(Pid, i32, i32)> {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    match waitid(Id::All, flags) {
-        Ok(WaitStatus::Exited(pid, code)) => Some((pid, code, 0)),
-        Ok(WaitStatus::Signaled(pid, signal, _)) => Some((pid, 0, signal as i32)),
-        _ => None,
-    }
-}
-
 /// Frees a dead child's process id.
 pub(super) fn reap(pid: Pid) {
-    let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+    let _ = ends::wait(Some(pid), libc::WNOHANG);
 }
 
 /// Kills everything below this process and returns when nothing is left.
@@ -126,9 +117,9 @@ pub(super) fn kill_all_descendants() {
         }
         let mut reaped = false;
         loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) => break,
-                Ok(_) => reaped = true,
+            match ends::wait(None, libc::WNOHANG) {
+                Ok(None) => break,
+                Ok(Some(_)) => reaped = true,
                 Err(Errno::EINTR) => {}
                 Err(_) => return,
             }

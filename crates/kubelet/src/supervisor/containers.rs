@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::children::{self, ChildList};
+use super::ends;
 use super::sandbox::{Sandboxed, Spawned};
 use crate::runtime::wire::Report;
 
@@ -83,15 +84,12 @@ impl Containers {
     /// The process leads the group and is not reaped while it is in `running`, so the number cannot be another's.
     pub(super) fn kill(&self, token: u64, signal: i32) {
         let Some(pid) = self.running.get(&token) else { return };
-        // A signal that has no name (a real-time one) is passed over; a failure means that all are dead already.
-        if let Ok(signal) = Signal::try_from(signal) {
-            let _ = killpg(*pid, signal);
-        }
+        ends::signal_group(*pid, signal);
     }
 
     /// Reaps every dead child, kills what ended containers left and reports those of which nothing is left.
     pub(super) fn reap(&mut self, mut report: impl FnMut(Report)) {
-        while let Some((pid, code, signal)) = children::next_dead() {
+        while let Some((pid, (code, signal))) = ends::next_dead() {
             let Some(token) = self.mains.remove(&pid) else {
                 self.orphans.remove(&pid);
                 children::reap(pid);

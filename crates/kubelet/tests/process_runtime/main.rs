@@ -96,7 +96,7 @@ async fn every_exit_code_is_exact() {
 #[tokio::test]
 async fn every_signal_is_exact() {
     let (mut bench, _) = bench();
-    for signal in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 30, 31] {
+    for signal in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 30, 31, 34, 64] {
         let spec = script(&bench, &format!("signal-{signal}"), &format!("ulimit -c 0; kill -{signal} $$; sleep 1000"));
         bench.runtime.start(spec).await.unwrap();
         let status = next_exit(&mut bench).await.status;

@@ -205,7 +205,7 @@ async fn exit_codes_and_signals_come_through() {
         let (_, status) = run(&mut bench, Sandbox::default(), &format!("exit {code}")).await;
         assert_eq!(status, ExitStatus::Code(code));
     }
-    for signal in [6, 9, 11, 15] {
+    for signal in [6, 9, 11, 15, 34, 64] {
         let (_, status) = run(&mut bench, Sandbox::default(), &format!("kill -{signal} $$; sleep 1000")).await;
         assert_eq!(status, ExitStatus::Signal(signal));
     }

@@ -10,10 +10,9 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::signal::{SigHandler, Signal, signal};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, execve, fork, setpgid, setsid};
 
-use super::super::programs;
+use super::super::{ends, programs};
 use super::{Failure, Pipes};
 use crate::runtime::sandbox::Stage;
 use crate::runtime::wire::{StartCommand, Stdio};
@@ -76,9 +75,8 @@ impl Voice {
 /// Reaps children until this one has ended; its exit code and signal.
 fn wait_for(program: Pid) -> (i32, i32) {
     loop {
-        match waitpid(None, Some(WaitPidFlag::__WALL)) {
-            Ok(WaitStatus::Exited(pid, code)) if pid == program => return (code, 0),
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == program => return (0, signal as i32),
+        match ends::wait(None, libc::__WALL) {
+            Ok(Some((pid, end))) if pid == program => return end,
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return (255, 0),
         }
