@@ -1,11 +1,13 @@
-//! Runs one Job of scripted pods that end at once and succeed, in a process of its own, and prints what it took as one
-//! line of JSON: `completions PARALLELISM [Indexed]`. For `cargo xtask bench`, which runs it in two sizes: memory of
-//! the one must not be memory of the other.
+//! Runs one Job of scripted pods that end at once, in a process of its own, and prints what it took as one line of JSON:
+//! `COMPLETIONS PARALLELISM [Indexed | Alternating]`. The pods succeed; with `Alternating` every other index fails for
+//! good, so that both lists of indexes are as long as they get. For `cargo xtask bench`, which runs it in several sizes:
+//! memory of the one must not be memory of the other.
 
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use api::resource::JOBS;
@@ -15,6 +17,9 @@ use cluster::{Cluster, Config, Pods};
 use futures::StreamExt;
 use kubelet::runtime::scripted::{Act, Attempt, Run};
 use serde_json::{Value, json};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// As the product allocates, so that memory is comparable.
 #[global_allocator]
@@ -23,33 +28,79 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [completions, parallelism, mode @ ..] = words.as_slice() else {
-        return Err("usage: completions COMPLETIONS PARALLELISM [Indexed]".into());
+        return Err("usage: completions COMPLETIONS PARALLELISM [Indexed | Alternating]".into());
     };
     let mode = mode.first().map_or("NonIndexed", String::as_str);
+    let alternating = mode == "Alternating";
     let job = job(completions.parse()?, parallelism.parse()?, mode);
+    tracing_subscriber::registry().with(LongestSync).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    println!("{}", runtime.block_on(run(job))?);
+    println!("{}", runtime.block_on(run(job, alternating))?);
     Ok(())
 }
 
 fn job(completions: usize, parallelism: usize, mode: &str) -> Value {
     let template = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}});
-    json!({
-        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "many"},
-        "spec": {
-            "completions": completions, "parallelism": parallelism, "completionMode": mode, "template": template,
-        },
-    })
+    let mut spec = json!({"completions": completions, "parallelism": parallelism, "template": template});
+    if mode == "Alternating" {
+        spec["backoffLimitPerIndex"] = 0.into();
+    }
+    spec["completionMode"] = if mode == "NonIndexed" { mode } else { "Indexed" }.into();
+    json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "many"}, "spec": spec})
 }
 
-/// Success at once.
-fn script(_: &Attempt) -> Act {
-    Act::Run(Run::exits(0, jiff::SignedDuration::ZERO))
+/// The end at once: success, but for every other index if they are to alternate.
+fn script(alternating: bool) -> impl Fn(&Attempt) -> Act {
+    move |attempt| {
+        let fails = alternating && attempt.index().is_some_and(|index| index % 2 == 1);
+        Act::Run(Run::exits(i32::from(fails), jiff::SignedDuration::ZERO))
+    }
 }
 
-async fn run(job: Value) -> Result<Value, Box<dyn Error>> {
+/// The longest reconcile of the Job controller so far, in microseconds.
+static LONGEST_SYNC: AtomicU64 = AtomicU64::new(0);
+
+/// Reads it from the records of the controllers' runner.
+struct LongestSync;
+
+impl<S: tracing::Subscriber> Layer<S> for LongestSync {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
+        metadata.target() == controller::SYNC_TARGET
+    }
+
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut sync = Sync::default();
+        event.record(&mut sync);
+        if sync.of_jobs {
+            LONGEST_SYNC.fetch_max((sync.seconds * 1e6) as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+/// One record.
+#[derive(Default)]
+struct Sync {
+    of_jobs: bool,
+    seconds: f64,
+}
+
+impl Visit for Sync {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.of_jobs |= field.name() == "controller" && value == "job";
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if field.name() == "seconds" {
+            self.seconds = value;
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+}
+
+async fn run(job: Value, alternating: bool) -> Result<Value, Box<dyn Error>> {
     let mut config = Config::new("/nonexistent".into(), no_supervisor());
-    config.pods = Pods::Scripted(Arc::new(script));
+    config.pods = Pods::Scripted(Arc::new(script(alternating)));
     let cluster = Cluster::start(config).await?;
     let client = cluster.client();
     let idle_kib = status_kib("VmRSS:")?;
@@ -65,7 +116,14 @@ async fn run(job: Value) -> Result<Value, Box<dyn Error>> {
         "rss_kib": status_kib("VmRSS:")?,
         "peak_kib": status_kib("VmHWM:")?,
         "succeeded": ended["status"]["succeeded"],
+        "failed": ended["status"]["failed"],
+        "index_bytes": bytes(&ended["status"]["completedIndexes"]) + bytes(&ended["status"]["failedIndexes"]),
+        "longest_sync_seconds": LONGEST_SYNC.load(Ordering::Relaxed) as f64 / 1e6,
     }))
+}
+
+fn bytes(text: &Value) -> usize {
+    text.as_str().map_or(0, str::len)
 }
 
 /// Never started: pods are no processes.

@@ -47,7 +47,7 @@ mod tests {
     fn fields_without_effect_are_named_by_their_path_in_the_object() {
         let container = json!({"name": "c", "image": "x", "resources": {"limits": {"cpu": "1"}}});
         let spec = json!({"containers": [container]});
-        let path = "containers[0].resources.limits: not honoured, pods are local processes";
+        let path = "containers[0].resources.limits.cpu: not honoured, pods are local processes";
         let pod = json!({"kind": "Pod", "spec": spec});
         assert_eq!(advice(&pod, false), [format!("spec.{path}")]);
         let job = json!({"kind": "Job", "spec": {"template": {"spec": spec}}});

@@ -16,7 +16,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock, Weak};
 
-use api::{Options, Uid, resource};
+use api::{Gvr, ObjectKey, Options, Uid, resource};
 use apiserver::ApiServer;
 use apiserver::http::pki::Identity;
 use apiserver::http::{Local, Serving};
@@ -201,6 +201,12 @@ impl Cluster {
     /// must not write.
     pub fn follow_commits(&self, follow: impl Fn(&Commit) + Send + Sync + 'static) {
         self.server.follow_commits(follow);
+    }
+
+    /// Rewrites a stored object past admission and validation, as if an earlier, laxer server had let it in; `false` when
+    /// there is none. For tests of what controllers make of it.
+    pub fn rewrite_stored(&self, resource: &Gvr, key: &ObjectKey, edit: impl FnOnce(&mut serde_json::Value)) -> bool {
+        self.server.rewrite_stored(resource, key, edit)
     }
 
     /// Containers that run now.

@@ -15,4 +15,4 @@ pub use correlator::{Reference, Severity};
 pub use freshness::Freshness;
 pub use queue::Queue;
 pub use recorder::{Recorder, RecorderTask};
-pub use runner::{Controller, Outcome, Runner, RunnerHandle};
+pub use runner::{Controller, Outcome, Runner, RunnerHandle, SYNC_TARGET};

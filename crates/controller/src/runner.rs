@@ -30,6 +30,10 @@ use crate::queue::Queue;
 /// How many reconciles run at one time unless the controller says otherwise.
 pub const DEFAULT_WORKERS: usize = 16;
 
+/// The target of the trace records that tell how long each reconcile took, in `seconds` of the controller's clock, its
+/// writes among them.
+pub const SYNC_TARGET: &str = "controller::sync";
+
 /// What a reconcile asks for when it has succeeded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -227,7 +231,7 @@ impl<C: Controller> Loop<C> {
         let now = self.clock.now();
         while self.running.len() < self.workers {
             let Some(key) = self.queue.take(now) else { return };
-            self.running.spawn(reconcile(self.controller.clone(), key));
+            self.running.spawn(reconcile(self.controller.clone(), key, self.clock.clone()));
         }
     }
 
@@ -303,9 +307,12 @@ impl<C: Controller> Loop<C> {
     }
 }
 
-async fn reconcile<C: Controller>(controller: Arc<C>, key: C::Key) -> (C::Key, Finish) {
+async fn reconcile<C: Controller>(controller: Arc<C>, key: C::Key, clock: SharedClock) -> (C::Key, Finish) {
+    let begun = clock.now();
     // Unwind safety: a controller's state is behind locks that do not poison, and a plan never trusts half a state.
     let attempt = AssertUnwindSafe(controller.reconcile(key.clone())).catch_unwind().await;
+    let seconds = clock.now().duration_since(begun).as_secs_f64();
+    tracing::trace!(target: SYNC_TARGET, controller = controller.name(), ?key, seconds, "reconciled");
     let finish = match attempt {
         Ok(Ok(outcome)) => Finish::Done(outcome),
         Ok(Err(error)) => Finish::Failed(error.to_string()),

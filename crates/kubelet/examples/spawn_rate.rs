@@ -119,6 +119,7 @@ async fn supervised(count: u32, sandbox: Option<Sandbox>) -> Duration {
                     log_path: Logs::path(&root, "bench", "true", number),
                     stdin: Stdin::None,
                     tty: false,
+                    memory_limit: None,
                     sandbox: sandbox.clone(),
                 };
                 let runtime = Arc::clone(&runtime);

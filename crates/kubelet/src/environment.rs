@@ -13,6 +13,7 @@ use api::k8s::api::core::v1::{ConfigMap, Container, DownwardAPIVolumeFile, EnvVa
 
 pub use expansion::expand;
 pub use fields::Host;
+pub(crate) use fields::memory_limit;
 pub use services::{API_SERVICE, API_SERVICE_NAMESPACE, ApiAddress, variables as service_variables};
 
 /// The variables of this host that containers get, besides what their spec gives them.

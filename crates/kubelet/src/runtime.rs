@@ -21,7 +21,8 @@ use api::session::Streams;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::plan::{ProbeKind, Probed};
+use crate::plan::{ProbeKind, Probed, SIGKILL};
+
 pub use sandbox::Sandbox;
 pub use session::Session;
 
@@ -70,6 +71,8 @@ pub struct ContainerSpec {
     pub stdin: Stdin,
     /// Whether it has a terminal for all three streams.
     pub tty: bool,
+    /// Bytes of memory that its processes may hold together; a container that holds more is killed.
+    pub memory_limit: Option<u64>,
     /// What it sees of the machine; everything if `None`. Its program may then be a bare name, which is looked for along
     /// PATH from within.
     pub sandbox: Option<Sandbox>,
@@ -122,6 +125,8 @@ pub enum ExitStatus {
     Code(i32),
     /// A signal killed it.
     Signal(i32),
+    /// It was killed since it held more memory than its limit.
+    OutOfMemory,
 }
 
 impl ExitStatus {
@@ -130,6 +135,7 @@ impl ExitStatus {
         match self {
             Self::Code(code) => code,
             Self::Signal(signal) => 128 + signal,
+            Self::OutOfMemory => 128 + SIGKILL,
         }
     }
 }

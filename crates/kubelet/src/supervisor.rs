@@ -13,6 +13,7 @@ mod containers;
 mod ends;
 mod inherited;
 mod link;
+mod memory;
 mod programs;
 mod sandbox;
 mod signals;
@@ -81,7 +82,7 @@ fn serve(signal: ChildSignal) -> Result<(), Errno> {
         } else if containers.is_ending() {
             Some(SWEEP_INTERVAL)
         } else {
-            None
+            containers.next_look()
         };
         // With commands at hand the sockets can wait; deaths are then noticed by the flag alone.
         if !commands_wait && link.wait(&signal, timeout)?.is_closed() {
@@ -90,6 +91,7 @@ fn serve(signal: ChildSignal) -> Result<(), Errno> {
         if let Some(command) = link.next_command() {
             handle(command, &mut link, &mut containers);
         }
+        containers.hold_to_limits();
         if signal.take() || containers.is_ending() {
             containers.reap(|report| link.report(report));
         }
@@ -103,11 +105,12 @@ fn handle(command: Command, link: &mut Link, containers: &mut Containers) {
     match command {
         Command::Kill { token, signal } => containers.kill(token, signal),
         Command::Start(start) => {
-            let (token, within) = (start.token, start.within);
+            let (token, within, limit) = (start.token, start.within, start.memory_limit);
             let report = match begin(start, link, containers) {
                 Ok(spawned) => {
                     let pid = spawned.pid.as_raw().cast_unsigned();
                     containers.add(token, spawned, within);
+                    containers.limit(token, limit);
                     Report::Started { token, pid }
                 }
                 Err(Failure { stage, errno }) => Report::StartFailed { token, stage, errno: errno as i32 },

@@ -37,7 +37,8 @@ pub fn unsupported(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
     for (list, containers) in lists {
         for (index, container) in containers.iter().enumerate() {
             let path = format!("spec.{list}[{index}]");
-            paths.extend(of_container(container, sandboxes).into_iter().map(|field| format!("{path}.{field}")));
+            let fields = of_container(container, sandboxes).into_iter().map(str::to_owned);
+            paths.extend(fields.chain(of_limits(container)).map(|field| format!("{path}.{field}")));
         }
     }
     paths
@@ -88,8 +89,14 @@ fn has_unknown_signal(lifecycle: &Lifecycle) -> bool {
     lifecycle.stop_signal.as_deref().is_some_and(|name| plan::signal(name).is_none())
 }
 
+/// Limits that nothing holds a process to: all but that of memory.
+fn of_limits(container: &Container) -> impl Iterator<Item = String> {
+    let limits = container.resources.iter().filter_map(|resources| resources.limits.as_ref());
+    let names = limits.flat_map(|limits| limits.keys()).filter(|name| *name != "memory");
+    names.map(|name| format!("resources.limits.{name}"))
+}
+
 fn of_container(container: &Container, sandboxes: bool) -> Vec<&'static str> {
-    let limits = container.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     let mounts = container.volume_mounts.iter().flatten().any(|mount| !is_service_account_volume(&mount.name));
     let propagation = |mount: &VolumeMount| mount.mount_propagation.as_deref().is_some_and(|mode| mode != "None");
     let propagates = sandboxes && container.volume_mounts.iter().flatten().any(propagation);
@@ -97,7 +104,6 @@ fn of_container(container: &Container, sandboxes: bool) -> Vec<&'static str> {
         (!sandboxes && mounts, "volumeMounts"),
         (propagates, "volumeMounts.mountPropagation"),
         (container.volume_devices.as_ref().is_some_and(|devices| !devices.is_empty()), "volumeDevices"),
-        (limits.is_some_and(|limits| !limits.is_empty()), "resources.limits"),
         (has_effectless_container_context(container, sandboxes), "securityContext"),
         (container.lifecycle.as_ref().is_some_and(has_unknown_signal), "lifecycle.stopSignal"),
         (
@@ -121,7 +127,7 @@ mod tests {
             "initContainers": [{"name": "i", "volumeDevices": [{"name": "data", "devicePath": "/d"}]}],
             "containers": [
                 {"name": "a", "command": ["true"], "resources": {"requests": {"cpu": "1"}}},
-                {"name": "b", "resources": {"limits": {"cpu": "1"}}, "volumeMounts": [{"name": "data", "mountPath": "/d"}]},
+                {"name": "b", "resources": {"limits": {"cpu": "1", "memory": "1Gi"}}, "volumeMounts": [{"name": "data", "mountPath": "/d"}]},
             ],
         }))
         .unwrap();
@@ -129,7 +135,7 @@ mod tests {
             "spec.volumes",
             "spec.initContainers[0].volumeDevices",
             "spec.containers[1].volumeMounts",
-            "spec.containers[1].resources.limits",
+            "spec.containers[1].resources.limits.cpu",
         ];
         assert_eq!(unsupported(&spec, false), expected);
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use api::k8s::apimachinery::pkg::apis::meta::v1::DeleteOptions;
-use api::{Gvr, Options, PatchType, Uid};
+use api::{Gvr, ObjectKey, Options, PatchType, Uid};
 use client::Client;
 use clock::{Clock, ManualClock, SeededEntropy, Stepper};
 use cluster::scripted::{Act, AnnotationScript, Attempt, Script};
@@ -263,9 +263,27 @@ impl Simulation {
     /// When the API refuses it.
     #[track_caller]
     pub fn patch(&mut self, resource: &Gvr, name: &str, patch: Value) -> Value {
-        let patched =
-            self.block_on(self.client().patch(resource, Some("default"), name, None, (PatchType::Merge, patch)));
-        patched.expect("patched").to_value()
+        self.try_patch(resource, name, patch).expect("patched")
+    }
+
+    /// The same, for a patch that may be refused.
+    ///
+    /// # Errors
+    /// When the API refuses it.
+    pub fn try_patch(&mut self, resource: &Gvr, name: &str, patch: Value) -> Result<Value, client::Error> {
+        let patch = (PatchType::Merge, patch);
+        let patched = self.block_on(self.client().patch(resource, Some("default"), name, None, patch));
+        Ok(patched?.to_value())
+    }
+
+    /// Rewrites an object of the namespace `default` in the store, past admission and validation: as an earlier, laxer
+    /// server may have let it in.
+    ///
+    /// # Panics
+    /// When there is no such object.
+    pub fn rewrite_stored(&mut self, resource: &Gvr, name: &str, edit: impl FnOnce(&mut Value)) {
+        let key = ObjectKey::namespaced("default", name);
+        assert!(self.cluster().rewrite_stored(resource, &key, edit), "there is no {name} to rewrite");
     }
 
     /// Deletes an object in the namespace `default`, with a propagation policy such as `Background`.

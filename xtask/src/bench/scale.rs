@@ -42,11 +42,16 @@ pub(super) fn build() -> anyhow::Result<PathBuf> {
     workspace::build_example("cluster", "completions")
 }
 
-/// Runs both sizes.
+/// Runs both sizes, and the larger once more with every other index failing.
 ///
 /// # Errors
-/// When a run fails, or not all of its pods succeed.
+/// When a run fails, or pods do not end as they are to.
 pub(super) fn measure(program: &Path, completions: usize, table: &mut Table) -> anyhow::Result<()> {
+    compare(program, completions, table)?;
+    alternate(program, completions, table)
+}
+
+fn compare(program: &Path, completions: usize, table: &mut Table) -> anyhow::Result<()> {
     let small = run(program, completions / FACTOR)?;
     small.show(table, ["", ""]);
     let large = run(program, completions)?;
@@ -90,14 +95,41 @@ impl Outcome {
     }
 }
 
-fn run(program: &Path, completions: usize) -> anyhow::Result<Outcome> {
+/// kubernetes/kubernetes#118085, #118420: both lists of indexes at their longest, as many pods at a time as such a Job may
+/// have, and no sync that takes long.
+fn alternate(program: &Path, completions: usize, table: &mut Table) -> anyhow::Result<()> {
+    let parallelism = completions / FACTOR;
+    let figures = figures(program, &[&completions.to_string(), &parallelism.to_string(), "Alternating"])?;
+    let half = completions / 2;
+    ensure!(figures["succeeded"] == half && figures["failed"] == half, "not every other pod failed: {figures}");
+    let figure = |name: &str| figures[name].as_f64().with_context(|| format!("no figure `{name}`"));
+    let text = format!(
+        "{:.3} s, lists of {:.0} KiB, {:.0} pods/s",
+        figure("longest_sync_seconds")?,
+        figure("index_bytes")? / 1024.0,
+        completions as f64 / figure("seconds")?
+    );
+    table.row(
+        &format!("longest sync of {completions} indexes, {parallelism} at a time, every other fails"),
+        &text,
+        "1 s",
+    );
+    Ok(())
+}
+
+/// Runs the program and reads what it prints.
+fn figures(program: &Path, arguments: &[&str]) -> anyhow::Result<Value> {
     let mut command = Command::new(program);
-    command.args([completions.to_string(), PARALLELISM.to_string()]);
+    command.args(arguments);
     let outcome = shell::capture(&mut command, LIMIT)?;
     if !outcome.succeeded() {
         bail!("`{}` failed: {}{}", shell::line(&command), outcome.stdout, outcome.stderr);
     }
-    let figures: Value = serde_json::from_str(&outcome.stdout).context("reading its figures")?;
+    serde_json::from_str(&outcome.stdout).context("reading its figures")
+}
+
+fn run(program: &Path, completions: usize) -> anyhow::Result<Outcome> {
+    let figures = figures(program, &[&completions.to_string(), &PARALLELISM.to_string()])?;
     ensure!(figures["succeeded"] == completions, "not all pods succeeded: {figures}");
     let figure = |name: &str| figures[name].as_f64().with_context(|| format!("no figure `{name}`"));
     Ok(Outcome {

@@ -30,6 +30,7 @@ async fn main() -> ExitCode {
             log_path: Logs::path(directory.as_ref(), "stand-in", "c", number),
             stdin: Stdin::None,
             tty: false,
+            memory_limit: None,
             sandbox: None,
         };
         runtime.start(spec).await.expect("the shell starts");

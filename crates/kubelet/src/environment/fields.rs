@@ -127,6 +127,12 @@ fn quantity<'a>(container: &'a Container, limits: bool, name: &str) -> Option<&'
     list.as_ref()?.get(name)
 }
 
+/// The bytes that a container may hold in memory, if there is a limit (`resources.limits.memory`).
+pub(crate) fn memory_limit(container: &Container) -> Option<u64> {
+    let milli = milli(quantity(container, true, "memory")?)?;
+    u64::try_from(milli / 1000).ok().filter(|bytes| *bytes > 0)
+}
+
 /// A quantity in thousandths, rounded up.
 fn milli(quantity: &Quantity) -> Option<i128> {
     let text = quantity.0.as_str();

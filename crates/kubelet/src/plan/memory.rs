@@ -200,7 +200,11 @@ impl Memory {
         container.stopping = None;
         container.state = State::Terminated(Termination {
             exit_code,
-            reason: if exit_code == 0 { "Completed" } else { "Error" },
+            reason: match status {
+                ExitStatus::OutOfMemory => "OOMKilled",
+                _ if exit_code == 0 => "Completed",
+                _ => "Error",
+            },
             message,
             started_at: Some(started_at),
             finished_at,
@@ -302,7 +306,11 @@ impl ContainerMemory {
             let exit_code = end["exitCode"].as_i64().and_then(|code| i32::try_from(code).ok()).unwrap_or(137);
             self.state = State::Terminated(Termination {
                 exit_code,
-                reason: if exit_code == 0 { "Completed" } else { "Error" },
+                reason: match end["reason"].as_str() {
+                    Some("OOMKilled") => "OOMKilled",
+                    _ if exit_code == 0 => "Completed",
+                    _ => "Error",
+                },
                 message: end["message"].as_str().map(str::to_owned),
                 started_at: time(&end["startedAt"]),
                 finished_at: time(&end["finishedAt"]).unwrap_or(now),

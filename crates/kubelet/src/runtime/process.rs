@@ -209,8 +209,8 @@ impl Shared {
         let output = Output::new(near.stdout, near.stderr, self.logs.writer(spec.log_path), Arc::clone(&taps));
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
         self.containers.insert(spec.id.clone(), Container { token, taps });
-        let (argv, sandbox) = (&spec.argv, spec.sandbox.as_ref());
-        let process = Process { program: &spec.program, argv, env: &spec.env, cwd: &spec.cwd, sandbox };
+        let (argv, sandbox, memory_limit) = (&spec.argv, spec.sandbox.as_ref(), spec.memory_limit);
+        let process = Process { program: &spec.program, argv, env: &spec.env, cwd: &spec.cwd, sandbox, memory_limit };
         let fate = self.queue(token, None, &spec.id, &process, far);
         tokio::spawn(Arc::clone(self).follow(spec.id, output, fate.ended));
         Ok(fate.started)
@@ -226,8 +226,9 @@ impl Shared {
         let mark = (CONTAINER_VARIABLE, &*container.0);
         let env: Vec<(&str, &str)> =
             process.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([mark]).collect();
-        let Process { program, cwd, argv, sandbox, .. } = *process;
-        let start = wire::Start { token, within, stdio: far.stdio, program, cwd, argv, env: &env, sandbox };
+        let Process { program, cwd, argv, sandbox, memory_limit, .. } = *process;
+        let start =
+            wire::Start { token, within, stdio: far.stdio, memory_limit, program, cwd, argv, env: &env, sandbox };
         {
             // Known before the command leaves, so that no answer finds a stranger; under one lock with the command, so
             // that a start which is given up with a dead supervisor never reaches the next one.
@@ -247,7 +248,7 @@ impl Shared {
         let sandbox = Sandbox { hostname: "probe".to_owned(), mounts: vec![mount], ..Sandbox::default() };
         let (argv, env) = (["true".to_owned()], [("PATH".to_owned(), DEFAULT_PATH.to_owned())]);
         let (program, cwd, sandbox) = (Path::new("true"), Path::new("/"), Some(&sandbox));
-        let process = Process { program, argv: &argv, env: &env, cwd, sandbox };
+        let process = Process { program, argv: &argv, env: &env, cwd, sandbox, memory_limit: None };
         let Ok((_near, far)) = open_streams(false, false) else { return false };
         let Ok(permit) = self.starts.acquire().await else { return false };
         let fate = self.queue(token, None, &id, &process, far);
@@ -266,8 +267,8 @@ impl Shared {
         let within = self.containers.get(&spec.container).map(|container| container.token).ok_or_else(not_running)?;
         let (near, far) = open_streams(spec.streams.stdin, spec.streams.tty)?;
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
-        let (argv, sandbox) = (&spec.argv, None);
-        let process = Process { program: &spec.program, argv, env: &spec.env, cwd: &spec.cwd, sandbox };
+        let (argv, sandbox, memory_limit) = (&spec.argv, None, None);
+        let process = Process { program: &spec.program, argv, env: &spec.env, cwd: &spec.cwd, sandbox, memory_limit };
         let fate = self.queue(token, Some(within), &spec.container, &process, far);
         permit.forget();
         fate.started.await.unwrap_or_else(|_| Err(supervisor_is_gone()))?;
@@ -336,9 +337,13 @@ impl Shared {
                 };
                 live.started.map(|started| started.send(Err(error)));
             }
-            wire::Report::Exited { token, code, signal } => {
+            wire::Report::Exited { token, code, signal, out_of_memory } => {
                 let Some(live) = self.live.lock().remove(&token) else { return };
-                let status = if signal == 0 { ExitStatus::Code(code) } else { ExitStatus::Signal(signal) };
+                let status = match signal {
+                    _ if out_of_memory => ExitStatus::OutOfMemory,
+                    0 => ExitStatus::Code(code),
+                    signal => ExitStatus::Signal(signal),
+                };
                 let _ = live.exited.send((status, self.clock.now()));
             }
         }
@@ -387,6 +392,7 @@ struct Process<'a> {
     env: &'a [(String, String)],
     cwd: &'a Path,
     sandbox: Option<&'a Sandbox>,
+    memory_limit: Option<u64>,
 }
 
 /// ESRCH.

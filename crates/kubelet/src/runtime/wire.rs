@@ -19,6 +19,7 @@ const KILL: u8 = 2;
 const STARTED: u8 = 1;
 const START_FAILED: u8 = 2;
 const EXITED: u8 = 3;
+const OUT_OF_MEMORY: u8 = 4;
 
 /// Server to supervisor.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(crate) struct StartCommand {
     /// The container that it runs in beside the main process; none for a main process.
     pub(crate) within: Option<u64>,
     pub(crate) stdio: Stdio,
+    /// How many bytes of memory the container may hold.
+    pub(crate) memory_limit: Option<u64>,
     pub(crate) program: PathBuf,
     pub(crate) cwd: PathBuf,
     pub(crate) argv: Vec<OsString>,
@@ -72,6 +75,7 @@ pub(crate) struct Start<'a> {
     pub(crate) token: u64,
     pub(crate) within: Option<u64>,
     pub(crate) stdio: Stdio,
+    pub(crate) memory_limit: Option<u64>,
     pub(crate) program: &'a Path,
     pub(crate) cwd: &'a Path,
     pub(crate) argv: &'a [String],
@@ -96,6 +100,8 @@ pub(crate) enum Report {
         token: u64,
         code: i32,
         signal: i32,
+        /// It was killed since it held more memory than it may.
+        out_of_memory: bool,
     },
 }
 
@@ -116,6 +122,7 @@ pub(crate) fn encode_start(out: &mut Vec<u8>, start: &Start<'_>) {
         // No container has the token zero.
         out.extend_from_slice(&start.within.unwrap_or_default().to_le_bytes());
         out.push(start.stdio as u8);
+        out.extend_from_slice(&start.memory_limit.unwrap_or_default().to_le_bytes());
         put_bytes(out, start.program.as_os_str().as_bytes());
         put_bytes(out, start.cwd.as_os_str().as_bytes());
         put_u32(out, start.argv.len());
@@ -145,7 +152,9 @@ pub(crate) fn encode_report(out: &mut Vec<u8>, report: Report) {
     let (kind, token, first, second) = match report {
         Report::Started { token, pid } => (STARTED, token, pid.cast_signed(), 0),
         Report::StartFailed { token, stage, errno } => (START_FAILED, token, errno, stage.code()),
-        Report::Exited { token, code, signal } => (EXITED, token, code, signal),
+        Report::Exited { token, code, signal, out_of_memory } => {
+            (if out_of_memory { OUT_OF_MEMORY } else { EXITED }, token, code, signal)
+        }
     };
     frame(out, |out| {
         out.push(kind);
@@ -209,12 +218,13 @@ fn decode_command(frame: &[u8]) -> Option<Command> {
             let (token, within) = (input.u64()?, input.u64()?);
             let within = (within != 0).then_some(within);
             let stdio = input.stdio()?;
+            let memory_limit = Some(input.u64()?).filter(|bytes| *bytes != 0);
             let program = PathBuf::from(input.text()?);
             let cwd = PathBuf::from(input.text()?);
             let argv = (0..input.u32()?).map(|_| input.text()).collect::<Option<Vec<_>>>()?;
             let env = (0..input.u32()?).map(|_| Some((input.text()?, input.text()?))).collect::<Option<Vec<_>>>()?;
             let sandbox = sandbox::decode(&mut input)?.map(Box::new);
-            Some(Command::Start(StartCommand { token, within, stdio, program, cwd, argv, env, sandbox }))
+            Some(Command::Start(StartCommand { token, within, stdio, memory_limit, program, cwd, argv, env, sandbox }))
         }
         KILL => Some(Command::Kill { token: input.u64()?, signal: input.i32()? }),
         _ => None,
@@ -227,7 +237,9 @@ fn decode_report(frame: &[u8]) -> Option<Report> {
     match kind {
         STARTED => Some(Report::Started { token, pid: first.cast_unsigned() }),
         START_FAILED => Some(Report::StartFailed { token, stage: Stage::from_code(second), errno: first }),
-        EXITED => Some(Report::Exited { token, code: first, signal: second }),
+        EXITED | OUT_OF_MEMORY => {
+            Some(Report::Exited { token, code: first, signal: second, out_of_memory: kind == OUT_OF_MEMORY })
+        }
         _ => None,
     }
 }
@@ -315,6 +327,7 @@ mod tests {
             token: 7,
             within: Some(5),
             stdio: Stdio::Terminal,
+            memory_limit: Some(1 << 40),
             program,
             cwd,
             argv: &argv,
@@ -336,6 +349,7 @@ mod tests {
                 token: 7,
                 within: Some(5),
                 stdio: Stdio::Terminal,
+                memory_limit: Some(1 << 40),
                 program: "/bin/true".into(),
                 cwd: "/".into(),
                 argv: vec!["true".into(), "ä".into()],
@@ -351,7 +365,8 @@ mod tests {
         let reports = [
             Report::Started { token: 1, pid: u32::MAX },
             Report::StartFailed { token: 2, stage: Stage::Mount(3), errno: 2 },
-            Report::Exited { token: 3, code: 255, signal: 0 },
+            Report::Exited { token: 3, code: 255, signal: 0, out_of_memory: false },
+            Report::Exited { token: 4, code: 0, signal: 9, out_of_memory: true },
         ];
         let mut bytes = Vec::new();
         reports.iter().for_each(|report| encode_report(&mut bytes, *report));

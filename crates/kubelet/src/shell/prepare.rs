@@ -116,14 +116,27 @@ pub(super) async fn prepare(
         None => find_program(name, path, &cwd).map_err(Refusal::Program)?,
     };
     let (env, pod) = (env.into_iter().collect(), pod.pod.clone());
-    Ok(ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin: stdin(container), tty, sandbox })
+    let (stdin, memory_limit) = (stdin(container), environment::memory_limit(container));
+    Ok(ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin, tty, memory_limit, sandbox })
 }
 
 /// A run that needs nothing of this host.
 fn acted(pod: &PodEntry, id: ContainerId, log_path: PathBuf) -> ContainerSpec {
     let (program, cwd) = (PathBuf::new(), PathBuf::new());
     let (argv, env, pod) = (Vec::new(), Vec::new(), pod.pod.clone());
-    ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin: Stdin::None, tty: false, sandbox: None }
+    ContainerSpec {
+        id,
+        pod,
+        program,
+        argv,
+        env,
+        cwd,
+        log_path,
+        stdin: Stdin::None,
+        tty: false,
+        memory_limit: None,
+        sandbox: None,
+    }
 }
 
 fn stdin(container: &Container) -> Stdin {

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 
 use super::children::{self, ChildList};
 use super::ends;
+use super::memory::Limits;
 use super::sandbox::{Sandboxed, Spawned};
 use crate::runtime::wire::Report;
 
@@ -36,6 +37,7 @@ pub(super) struct Containers {
     /// The highest token so far.
     newest: u64,
     children: ChildList,
+    limits: Limits,
 }
 
 struct Ending {
@@ -43,6 +45,7 @@ struct Ending {
     group: Pid,
     code: i32,
     signal: i32,
+    out_of_memory: bool,
     since: Instant,
 }
 
@@ -62,6 +65,40 @@ impl Containers {
         self.beside.extend(within.map(|container| (token, container)));
         self.mains.insert(pid, token);
         self.newest = self.newest.max(token);
+    }
+
+    /// Holds a container to a limit of its memory, if it has one.
+    pub(super) fn limit(&mut self, token: u64, bytes: Option<u64>) {
+        if let Some(bytes) = bytes {
+            self.limits.add(token, bytes);
+        }
+    }
+
+    /// How long until limits are looked at, if there are any.
+    pub(super) fn next_look(&self) -> Option<Duration> {
+        self.limits.due_in()
+    }
+
+    /// Kills the containers that hold more memory than they may, as the kernel does when a control group is full.
+    pub(super) fn hold_to_limits(&mut self) {
+        if self.limits.due_in() != Some(Duration::ZERO) {
+            return;
+        }
+        let children = self.children.read();
+        let adopted: Vec<Pid> = match children.len() == self.mains.len() {
+            true => Vec::new(),
+            false => children.into_iter().filter(|pid| !self.mains.contains_key(pid)).collect(),
+        };
+        let (running, beside) = (&self.running, &self.beside);
+        let of = |token: u64| {
+            let executed =
+                beside.iter().filter(|(_, container)| **container == token).filter_map(|(own, _)| running.get(own));
+            let strays = adopted.iter().filter(|pid| children::tag_of(**pid) == Some(token));
+            running.get(&token).into_iter().chain(executed).chain(strays).copied().collect()
+        };
+        for token in self.limits.look(of) {
+            self.kill(token, Signal::SIGKILL as i32);
+        }
     }
 
     pub(super) fn is_ending(&self) -> bool {
@@ -101,7 +138,7 @@ impl Containers {
                 // What it leaves goes on in the container, as in a PID namespace.
                 children::reap(pid);
                 self.running.remove(&token);
-                report(Report::Exited { token, code, signal });
+                report(Report::Exited { token, code, signal, out_of_memory: false });
                 continue;
             }
             // Before the reaping, while the dead leader still holds the group's number.
@@ -109,7 +146,8 @@ impl Containers {
             children::reap(pid);
             self.running.remove(&token);
             self.kill_beside(token);
-            self.ending.push(Ending { token, group: pid, code, signal, since: Instant::now() });
+            let out_of_memory = self.limits.remove(token);
+            self.ending.push(Ending { token, group: pid, code, signal, out_of_memory, since: Instant::now() });
         }
         if !self.ending.is_empty() || !self.orphans.is_empty() {
             self.sweep();
@@ -164,7 +202,8 @@ impl Containers {
             let gone = !owners.contains(&ending.token) && group_is_empty(ending.group, mains);
             let over = gone || ending.since.elapsed() > UNKILLABLE_PATIENCE;
             if over {
-                report(Report::Exited { token: ending.token, code: ending.code, signal: ending.signal });
+                let Ending { token, code, signal, out_of_memory, .. } = *ending;
+                report(Report::Exited { token, code, signal, out_of_memory });
             }
             !over
         });

@@ -32,6 +32,7 @@ pub(crate) fn script(bench: &Bench, name: &str, text: &str) -> ContainerSpec {
         log_path: Logs::path(bench.directory.path(), name, "c", 0),
         stdin: Stdin::None,
         tty: false,
+        memory_limit: None,
         sandbox: bench.sandbox.clone(),
     }
 }

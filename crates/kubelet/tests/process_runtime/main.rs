@@ -3,6 +3,7 @@
 
 mod contract;
 mod leftovers;
+mod memory;
 mod sandbox;
 mod sessions;
 

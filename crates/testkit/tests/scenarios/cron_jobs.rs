@@ -198,6 +198,45 @@ fn an_impossible_schedule_never_fires_and_never_spins() {
     );
 }
 
+/// kubernetes/kubernetes#41655: the API lets neither in, but an earlier one may have.
+#[test]
+fn a_stored_schedule_or_zone_that_means_nothing_is_told_starts_nothing_and_can_be_mended() {
+    let broken = [
+        ("schedule", "every monday", "UnparseableSchedule", "* * * * *"),
+        ("timeZone", "Mars/Olympus", "UnknownTimeZone", "Etc/UTC"),
+    ];
+    for (field, nonsense, told, mended) in broken {
+        both(
+            |_| Run::exits(0, seconds(5)),
+            |sim| {
+                sim.create(&CRON_JOBS, cron_job("other", "* * * * *", kept(json!({}))));
+                sim.create(&CRON_JOBS, cron_job("broken", "* * * * *", kept(json!({}))));
+                sim.settle();
+                let refused = sim.try_patch(&CRON_JOBS, "broken", json!({"spec": {field: nonsense}}));
+                assert!(refused.is_err(), "the API takes {nonsense:?}");
+                sim.rewrite_stored(&CRON_JOBS, "broken", |stored| stored["spec"][field] = json!(nonsense));
+                sim.settle();
+                let writes = sim.faults().writes(Component::CronJobs);
+                // A little more, as upstream looks 100 ms late.
+                sim.advance(seconds(10 * 60 + 1));
+                assert_eq!(reasons(sim, "broken").first().map(String::as_str), Some(told));
+                let by = |owner: &str| of_cron_job(sim, owner);
+                assert_eq!((by("broken"), by("other")), (0, 10));
+                let each = sim.faults().writes(Component::CronJobs) - writes;
+                assert!(each <= 10 * 4, "{each} writes for the ten starts of another CronJob");
+                sim.patch(&CRON_JOBS, "broken", json!({"spec": {field: mended}}));
+                sim.advance(minutes(2));
+                assert!((1..=3).contains(&of_cron_job(sim, "broken")), "{}", of_cron_job(sim, "broken"));
+            },
+        );
+    }
+}
+
+/// How many Jobs a CronJob has.
+fn of_cron_job(sim: &Simulation, owner: &str) -> usize {
+    sim.list(&JOBS, "").iter().filter(|job| job["metadata"]["ownerReferences"][0]["name"] == owner).count()
+}
+
 #[test]
 fn a_start_that_is_too_late_is_left_out() {
     both(

@@ -35,8 +35,7 @@ fn each_index_runs_in_order_and_knows_itself() {
     );
 }
 
-/// Both lists of indexes at their longest: kubernetes/kubernetes#118085, #118420. A Job of 100,000 would hold them alike;
-/// here it is small enough for an unoptimized build, and what a list of that length costs is a test of the plan.
+/// kubernetes/kubernetes#118085, #118420; `large` plays it with 100,000 indexes.
 #[test]
 fn every_other_index_of_a_large_job_fails_and_both_lists_are_exact() {
     const COMPLETIONS: i64 = 1_000;

@@ -11,6 +11,7 @@ mod cron_jobs;
 mod ends;
 mod garbage;
 mod indexed;
+mod large;
 mod lifetime;
 mod patterns;
 mod policies;

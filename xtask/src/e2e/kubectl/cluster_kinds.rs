@@ -102,7 +102,7 @@ fn limits() -> Vec<Step> {
         // The limit comes from the range, and is not honoured.
         step("run bounded --image=busybox --restart=Never -n kinds -- true")
             .out("pod/bounded created")
-            .err_has("Warning: spec.containers[0].resources.limits: not honoured, pods are local processes"),
+            .err_has("Warning: spec.containers[0].resources.limits.cpu: not honoured, pods are local processes"),
         step("get pod bounded -n kinds -o jsonpath={.spec.containers[0].resources.limits.cpu}:{.spec.containers[0].resources.requests.cpu}").out("500m:250m"),
         step("get pod bounded -n kinds -o jsonpath={.metadata.annotations.kubernetes\\.io/limit-ranger}")
             .out("LimitRanger plugin set: cpu request for container bounded; cpu limit for container bounded"),

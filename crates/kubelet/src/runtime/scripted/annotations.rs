@@ -3,7 +3,7 @@
 //! | Annotation | Values | Without it |
 //! |---|---|---|
 //! | `kubectl-job/run` | how long a run takes: a duration such as `90s` or `1h30m`, or `forever` | `1s` |
-//! | `kubectl-job/exit` | an exit code from 0 to 255, or a signal such as `SIGKILL` | `0` |
+//! | `kubectl-job/exit` | an exit code from 0 to 255, a signal such as `SIGKILL`, or `OOMKilled` | `0` |
 //! | `kubectl-job/term` | how a run takes TERM: `dies`, `ignores`, a duration until it dies, or a duration and how it ends, such as `5s:0` | `dies` |
 //! | `kubectl-job/startup`, `kubectl-job/liveness`, `kubectl-job/readiness` | what that probe finds: `passes` or `fails`, and each time after the start at which that changes, such as `fails 30s passes` or `passes 2m fails` | `passes` |
 //! | `kubectl-job/start-error` | the text with which a start fails; an empty one starts | starts |
@@ -63,7 +63,7 @@ fn read(attempt: &Attempt) -> Result<Act, BadAnnotation> {
         return Ok(Act::Refuse(StartError::Exec(text.to_owned())));
     }
     let duration = parsed(attempt, RUN, "a duration such as 5s, or forever", run)?;
-    let exit = parsed(attempt, EXIT, "an exit code from 0 to 255 or a signal such as SIGKILL", exit)?;
+    let exit = parsed(attempt, EXIT, "an exit code from 0 to 255, a signal such as SIGKILL, or OOMKilled", exit)?;
     let wanted = "dies, ignores, a duration such as 5s, or one with an end such as 5s:0";
     let on_term = parsed(attempt, TERM, wanted, on_term)?;
     let lines = annotation(attempt, LOG).map(|(_, text)| text.lines().map(str::to_owned).collect());
@@ -124,6 +124,9 @@ fn duration(text: &str) -> Option<SignedDuration> {
 }
 
 fn exit(text: &str) -> Option<ExitStatus> {
+    if text == "OOMKilled" {
+        return Some(ExitStatus::OutOfMemory);
+    }
     if let Some(signal) = text.starts_with("SIG").then(|| text.parse::<nix::sys::signal::Signal>().ok()) {
         return signal.map(|signal| ExitStatus::Signal(signal as i32));
     }
@@ -234,12 +237,12 @@ mod tests {
             (
                 EXIT,
                 "256",
-                "annotation kubectl-job/exit: \"256\" is not an exit code from 0 to 255 or a signal such as SIGKILL",
+                "annotation kubectl-job/exit: \"256\" is not an exit code from 0 to 255, a signal such as SIGKILL, or OOMKilled",
             ),
             (
                 EXIT,
                 "SIGNOT",
-                "annotation kubectl-job/exit: \"SIGNOT\" is not an exit code from 0 to 255 or a signal such as SIGKILL",
+                "annotation kubectl-job/exit: \"SIGNOT\" is not an exit code from 0 to 255, a signal such as SIGKILL, or OOMKilled",
             ),
             (
                 "kubectl-job/term.main",
