@@ -40,6 +40,7 @@ pub(crate) fn start(config: &Config, network: &Network, client: Client) -> Resul
             let (runtime, exits) = ProcessRuntime::start(&process, clock.clone(), logs.clone())?;
             let mut kubelet = KubeletConfig::new(&config.node_name, state_dir.clone());
             kubelet.image_rules.clone_from(&config.image_map);
+            kubelet.heartbeat = config.stepper.is_none();
             (kubelet, Containers { runtime: Arc::new(runtime) as Arc<dyn Runtime>, exits, logs })
         }
         Pods::Scripted(script) => {
@@ -47,6 +48,7 @@ pub(crate) fn start(config: &Config, network: &Network, client: Client) -> Resul
             let (runtime, exits) = ScriptedRuntime::start(script.clone(), clock.clone(), logs.clone());
             let mut kubelet = KubeletConfig::new(&config.node_name, PathBuf::new());
             kubelet.pods_max = SCRIPTED_PODS_MAX;
+            kubelet.heartbeat = config.stepper.is_none();
             (kubelet, Containers { runtime: Arc::new(runtime) as Arc<dyn Runtime>, exits, logs })
         }
     };

@@ -5,6 +5,7 @@
 
 mod access;
 mod ephemeral;
+mod heartbeat;
 mod known;
 mod last_words;
 mod lifecycle;
@@ -66,6 +67,8 @@ pub struct KubeletConfig {
     pub pod_range: Option<PodRange>,
     /// `status.capacity.pods` of the node.
     pub pods_max: u32,
+    /// Whether the node renews a Lease: not where time jumps, since each renewal would be a stop on the way.
+    pub heartbeat: bool,
 }
 
 impl KubeletConfig {
@@ -78,6 +81,7 @@ impl KubeletConfig {
             host_ip: "127.0.0.1".to_owned(),
             pod_range: None,
             pods_max: 4096,
+            heartbeat: true,
         }
     }
 }
@@ -251,10 +255,18 @@ fn remove(directory: &Path) {
     }
 }
 
+/// Makes the node known, and says from then on that it is there if somebody wants to know.
+async fn be_there(shared: Arc<Shared>) {
+    node::register(Arc::clone(&shared)).await;
+    if shared.config.heartbeat {
+        heartbeat::run(shared).await;
+    }
+}
+
 async fn run(shared: Arc<Shared>, mut exits: ExitReceiver, mut stopped: watch::Receiver<bool>) {
     let mut workers = JoinSet::new();
     let mut swept = false;
-    workers.spawn(node::register(Arc::clone(&shared)));
+    workers.spawn(be_there(Arc::clone(&shared)));
     workers.spawn(names::follow(Arc::clone(&shared)));
     let selection = Selection {
         field_selector: Some(format!("spec.nodeName={}", shared.config.node_name)),

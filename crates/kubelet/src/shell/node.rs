@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tracing::debug;
 
 use super::worker::PodEntry;
-use super::{Shared, prepare};
+use super::{Shared, heartbeat, prepare};
 use crate::environment::Host;
 
 /// The Kubernetes release whose behaviour this node has.
@@ -125,6 +125,7 @@ fn status(shared: &Shared) -> Value {
             {"type": "Hostname", "address": shared.config.node_name},
         ],
         "conditions": [
+            heartbeat::memory_pressure(shared.runtime.runs_programs() && heartbeat::is_scarce(), shared.clock.now()),
             condition("Ready", true, "KubeletReady", "kubelet is posting ready status"),
             isolation(shared, condition),
         ],

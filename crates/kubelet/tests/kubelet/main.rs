@@ -9,7 +9,7 @@ mod servers;
 use std::sync::{Arc, Mutex};
 
 use api::logs::LogOptions;
-use clock::SystemClock;
+use clock::{ManualClock, SharedClock, SystemClock};
 use fake_api::{FakeApi, wait_for};
 
 use api::session::Streams;
@@ -32,6 +32,11 @@ fn node() -> Node {
 
 /// A node whose kubelet sees its runtime through something of the test's.
 fn node_with(see: impl FnOnce(Arc<dyn Runtime>) -> Arc<dyn Runtime>) -> Node {
+    node_at(Arc::new(SystemClock), see)
+}
+
+/// The same, by another clock.
+fn node_at(clock: SharedClock, see: impl FnOnce(Arc<dyn Runtime>) -> Arc<dyn Runtime>) -> Node {
     let api = Arc::new(FakeApi::default());
     let directory = tempfile::tempdir().unwrap();
     let logs = Arc::new(Logs::default());
@@ -44,7 +49,7 @@ fn node_with(see: impl FnOnce(Arc<dyn Runtime>) -> Arc<dyn Runtime>) -> Node {
     let containers = Containers { runtime: see(Arc::new(runtime)), exits, logs };
     let mut config = KubeletConfig::new("n", directory.path().to_owned());
     config.image_rules = vec!["mapped=/bin/echo".parse().unwrap(), "environment=/usr/bin/env".parse().unwrap()];
-    let kubelet = Kubelet::start(config, api.client(), Arc::new(SystemClock), containers);
+    let kubelet = Kubelet::start(config, api.client(), clock, containers);
     Node { api, kubelet, directory }
 }
 
@@ -103,6 +108,22 @@ async fn pod_runs_to_its_end_and_its_log_stays() {
     assert!(line.ends_with("Z world\n") && line.len() == "2026-01-01T00:00:00.000000000Z world\n".len(), "{line}");
     let future = LogOptions { since_time: Some("2999-01-01T00:00:00Z".parse().unwrap()), ..LogOptions::default() };
     assert_eq!(node.log("ok", &future).await.unwrap(), "");
+    node.kubelet.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_node_renews_its_lease() {
+    let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+    let node = node_at(clock.clone(), |runtime| runtime);
+    let renewed = || node.api.get("leases", "n").unwrap_or_default()["spec"]["renewTime"].clone();
+    wait_for("a lease", || renewed() == "2026-01-01T00:00:00.000000Z").await;
+    let lease = node.api.get("leases", "n").unwrap();
+    let (spec, owner) = (&lease["spec"], &lease["metadata"]["ownerReferences"][0]);
+    assert_eq!((&spec["holderIdentity"], &spec["leaseDurationSeconds"]), (&json!("n"), &json!(40)));
+    let uid = node.api.get("nodes", "n").unwrap()["metadata"]["uid"].clone();
+    assert_eq!((&owner["kind"], &owner["name"], &owner["uid"]), (&json!("Node"), &json!("n"), &uid));
+    clock.advance_to("2026-01-01T00:00:10Z".parse().unwrap());
+    wait_for("a renewal", || renewed() == "2026-01-01T00:00:10.000000Z").await;
     node.kubelet.shutdown().await;
 }
 
