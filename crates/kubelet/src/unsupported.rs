@@ -3,7 +3,7 @@
 //! They are named to people (an Event on the pod, a warning on create) and otherwise passed over; nothing is ignored in
 //! silence. Fields that only guide scheduling or networking of real nodes are not listed: they change no outcome here.
 
-use api::k8s::api::core::v1::{Container, Lifecycle, PodSpec, Volume, VolumeMount};
+use api::k8s::api::core::v1::{Container, EnvVar, Lifecycle, PodSpec, Volume, VolumeMount};
 
 use crate::plan;
 use crate::sandbox::TERMINATION_PATH;
@@ -32,6 +32,8 @@ pub fn unsupported(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
     add(!sandboxes && spec.dns_policy.as_deref() == Some("None"), "spec.dnsPolicy".to_owned());
     add(spec.runtime_class_name.is_some(), "spec.runtimeClassName".to_owned());
     add(spec.resources.is_some(), "spec.resources".to_owned());
+    add(spec.resource_claims.iter().flatten().next().is_some(), "spec.resourceClaims".to_owned());
+    add(spec.scheduling_group.is_some(), "spec.schedulingGroup".to_owned());
     let lists =
         [("initContainers", spec.init_containers.as_deref().unwrap_or_default()), ("containers", &spec.containers)];
     for (list, containers) in lists {
@@ -100,7 +102,9 @@ fn of_container(container: &Container, sandboxes: bool) -> Vec<&'static str> {
     let mounts = container.volume_mounts.iter().flatten().any(|mount| !is_service_account_volume(&mount.name));
     let propagation = |mount: &VolumeMount| mount.mount_propagation.as_deref().is_some_and(|mode| mode != "None");
     let propagates = sandboxes && container.volume_mounts.iter().flatten().any(propagation);
+    let from_file = |variable: &EnvVar| variable.value_from.as_ref().is_some_and(|from| from.file_key_ref.is_some());
     let fields = [
+        (container.env.iter().flatten().any(from_file), "env.valueFrom.fileKeyRef"),
         (!sandboxes && mounts, "volumeMounts"),
         (propagates, "volumeMounts.mountPropagation"),
         (container.volume_devices.as_ref().is_some_and(|devices| !devices.is_empty()), "volumeDevices"),
@@ -194,6 +198,18 @@ mod tests {
         let real_time = json!({"containers": [{"name": "a", "lifecycle": {"stopSignal": "SIGRTMIN+1"}}]});
         let named = unsupported(&serde_json::from_value(real_time).unwrap(), false);
         assert_eq!(named, ["spec.containers[0].lifecycle.stopSignal"]);
+    }
+
+    #[test]
+    fn claims_groups_and_variables_from_files_are_named() {
+        let spec = json!({
+            "resourceClaims": [{"name": "gpu", "resourceClaimName": "c"}], "schedulingGroup": {},
+            "containers": [{"name": "a", "env": [
+                {"name": "A", "valueFrom": {"fileKeyRef": {"volumeName": "v", "path": "p", "key": "k"}}},
+            ]}],
+        });
+        let expected = ["spec.resourceClaims", "spec.schedulingGroup", "spec.containers[0].env.valueFrom.fileKeyRef"];
+        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), true), expected);
     }
 
     #[test]

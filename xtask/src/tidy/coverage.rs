@@ -1,4 +1,5 @@
-//! The tables of `docs/coverage.md` and `docs/network.md`: each row names the tests that hold it, or says where we differ, and a test that is
+//! The tables of `docs/coverage.md`, `docs/network.md` and `docs/pods.md`: each row names the tests that hold it, or says
+//! where we differ, and a test that is
 //! named there exists. Else the table would say what was true once.
 
 use std::collections::{HashMap, HashSet};
@@ -7,7 +8,7 @@ use super::source::Source;
 use super::{Finding, Text};
 
 /// The documents with tables.
-const TABLES: [&str; 2] = ["docs/coverage.md", "docs/network.md"];
+const TABLES: [&str; 3] = ["docs/coverage.md", "docs/network.md", "docs/pods.md"];
 /// Folders that hold crates, with what stands before a crate's name.
 const FOLDERS: [&str; 2] = ["crates/", "plugins/"];
 

@@ -152,6 +152,9 @@ impl State {
                 if object["metadata"]["name"].is_null() {
                     object["metadata"]["name"] = format!("generated-{}", self.revision).into();
                 }
+                if object["metadata"]["uid"].is_null() {
+                    object["metadata"]["uid"] = format!("uid-{}", self.revision).into();
+                }
                 let key = key_of(&plural, &object);
                 if self.objects.contains_key(&key) {
                     return Err(Status::already_exists(&request.resource, &key.2));

@@ -361,7 +361,7 @@ async fn events_tell_the_story() {
         assert!(told().contains(&expected), "{:?}", told());
     }
     let node_object = node.api.get("nodes", "n").unwrap();
-    assert_eq!(node_object["status"]["conditions"][0]["type"], "Ready");
+    assert!(api::conditions::is_true(&node_object, "Ready"), "{node_object}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
