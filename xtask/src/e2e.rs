@@ -3,6 +3,7 @@
 
 mod clients;
 mod hostile;
+mod images;
 mod javascript;
 mod kubectl;
 mod load;
@@ -65,6 +66,8 @@ enum Suite {
     Hostile,
     /// 1,000 completions as real processes
     Load,
+    /// Images, with Debian's docker-registry
+    Images,
     /// The Python client
     Python,
     /// The Rust client, kube
@@ -109,6 +112,7 @@ pub(crate) fn run_all(options: &Options) -> anyhow::Result<(usize, usize)> {
             Suite::Plugin => plugin::run,
             Suite::Hostile => hostile::run,
             Suite::Load => load::run,
+            Suite::Images => images::run,
             Suite::Python => python::run,
             Suite::Rust => rust::run,
             Suite::Javascript => javascript::run,

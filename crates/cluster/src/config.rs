@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use kubelet::image::ImageRule;
+pub use kubelet::image::{ImageRule, Target as ImageTarget};
 
 use client::Transport;
 use clock::{SharedClock, SharedEntropy, Stepper, SystemClock, SystemEntropy};
@@ -59,8 +59,10 @@ pub type Interpose = Arc<dyn Fn(Component, Arc<dyn Transport>) -> Arc<dyn Transp
 pub struct Config {
     /// What pods are.
     pub pods: Pods,
-    /// Which images stand for which local programs.
+    /// Which images stand for which local programs, directories or images of this machine.
     pub image_map: Vec<ImageRule>,
+    /// Whether images that the map leaves are pulled from their registries; else the host's programs stand for them.
+    pub pulls_images: bool,
     /// The name of the one node.
     pub node_name: String,
     /// Where the cluster reads the time.
@@ -85,6 +87,7 @@ impl Config {
         Self {
             pods: Pods::Processes { state_dir, supervisor },
             image_map: Vec::new(),
+            pulls_images: false,
             node_name: "local".to_owned(),
             clock: Arc::new(SystemClock),
             stepper: None,
@@ -101,6 +104,7 @@ impl Config {
         Self {
             pods: Pods::Scripted(script),
             image_map: Vec::new(),
+            pulls_images: false,
             node_name: "local".to_owned(),
             clock: stepper.clock(),
             stepper: Some(stepper),

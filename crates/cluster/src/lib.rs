@@ -33,7 +33,7 @@ use system_controllers::Resource;
 use tokio::task::JoinHandle;
 
 pub use apiserver::Commit;
-pub use config::{Component, Config, Error, ImageRule, Interpose, Pods, SupervisorCommand};
+pub use config::{Component, Config, Error, ImageRule, ImageTarget, Interpose, Pods, SupervisorCommand};
 pub use kubeconfig::CONTEXT;
 pub use kubelet::runtime::scripted;
 pub use time::View;

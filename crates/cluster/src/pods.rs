@@ -41,6 +41,7 @@ pub(crate) fn start(config: &Config, network: &Network, client: Client) -> Resul
             let mut kubelet = KubeletConfig::new(&config.node_name, state_dir.clone());
             kubelet.image_rules.clone_from(&config.image_map);
             kubelet.heartbeat = config.stepper.is_none();
+            kubelet.pulls_images = config.pulls_images;
             (kubelet, Containers { runtime: Arc::new(runtime) as Arc<dyn Runtime>, exits, logs })
         }
         Pods::Scripted(script) => {

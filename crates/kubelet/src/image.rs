@@ -1,35 +1,115 @@
-//! From image and command to a program of this host. Pure but for the look at the file system in [`find_program`].
+//! From an image's name to where its files come from, and from there to what is run. Pure but for the look at the file
+//! system in [`find_program`].
 //!
-//! Differs: an image is a name, not a download. What runs is the container's `command`, found on this host. A container
-//! without one needs a rule that maps its image to a program, or `args` that begin with a program, as for the many images
-//! (busybox, debian) that have no entry point of their own.
+//! Differs: unless the user has turned pulls on, an image is a name and not a download. What runs then is the container's
+//! `command`, found on this host. A container without one needs a rule that maps its image to something, or `args` that
+//! begin with a program, as for the many images (busybox, debian) that have no entry point of their own.
 
 use std::path::{Path, PathBuf};
 
-/// One `--map-image NAME=PROGRAM`.
+use images::{Local, Name, RunConfig};
+
+/// One `--map-image NAME=TARGET`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageRule {
     /// An image as written in the pod, the same without its tag, or a pattern with `*`.
     pub image: String,
-    /// The program that stands for the image's entry point.
-    pub program: PathBuf,
+    /// What stands for the image.
+    pub target: Target,
+}
+
+/// What a rule maps an image to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A program of this host, for the image's entry point.
+    Program(PathBuf),
+    /// The host's own files (`host:`), also where other images are pulled.
+    Host,
+    /// A directory that is the root (`rootfs:DIR`).
+    Rootfs(PathBuf),
+    /// An image on this machine (`oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`).
+    Local(Local),
+}
+
+impl Target {
+    fn parse(text: &str) -> Option<Self> {
+        let Some((kind, rest)) = text.split_once(':') else { return Some(Self::Program(text.into())) };
+        let place = || match rest.split_once(':') {
+            Some((path, name)) if !name.is_empty() => (PathBuf::from(path), Some(name.to_owned())),
+            _ => (PathBuf::from(rest.trim_end_matches(':')), None),
+        };
+        let (path, name) = place();
+        let is_empty = path.as_os_str().is_empty();
+        match kind {
+            "host" => rest.is_empty().then_some(Self::Host),
+            "rootfs" if !is_empty => Some(Self::Rootfs(rest.into())),
+            "oci" if !is_empty => Some(Self::Local(Local::Layout(path, name))),
+            "oci-archive" if !is_empty => Some(Self::Local(Local::LayoutArchive(path, name))),
+            "docker-archive" if !is_empty => Some(Self::Local(Local::SavedArchive(path, name))),
+            "rootfs" | "oci" | "oci-archive" | "docker-archive" => None,
+            _ => Some(Self::Program(text.into())),
+        }
+    }
+
+    /// The same from another working directory: relative paths are made absolute.
+    pub fn absolute(text: &str) -> String {
+        const KINDS: [&str; 4] = ["rootfs:", "oci:", "oci-archive:", "docker-archive:"];
+        let kind = KINDS.into_iter().find(|kind| text.starts_with(kind)).unwrap_or_default();
+        let path = &text[kind.len()..];
+        if kind.is_empty() && !path.contains('/') || text == "host:" {
+            return text.to_owned();
+        }
+        std::path::absolute(path).map_or_else(|_| text.to_owned(), |path| format!("{kind}{}", path.display()))
+    }
+}
+
+/// Where the files come from that a container sees, and its program with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageSource<'a> {
+    /// This host.
+    Host,
+    /// This host, and this program of it.
+    Program(&'a Path),
+    /// A directory.
+    Rootfs(&'a Path),
+    /// An image on this machine.
+    Local(&'a Local),
+    /// A registry.
+    Registry(Name),
+    /// The name is none; what is wrong with it.
+    Invalid(String),
+}
+
+/// Decides where an image comes from: a rule goes before a pull, and there is none unless `pulls` says so.
+pub fn source<'a>(image: &str, rules: &'a [ImageRule], pulls: bool) -> ImageSource<'a> {
+    if let Some(rule) = rules.iter().find(|rule| rule.matches(image)) {
+        return match &rule.target {
+            Target::Program(program) => ImageSource::Program(program),
+            Target::Host => ImageSource::Host,
+            Target::Rootfs(directory) => ImageSource::Rootfs(directory),
+            Target::Local(local) => ImageSource::Local(local),
+        };
+    }
+    match Name::parse(image) {
+        Err(_) => ImageSource::Invalid(images::bad_name(image).unwrap_or_default()),
+        Ok(name) if pulls => ImageSource::Registry(name),
+        Ok(_) => ImageSource::Host,
+    }
 }
 
 /// A rule that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("image rule {0:?} is not of the form NAME=PROGRAM")]
+#[error("image rule {0:?} is not of the form NAME=TARGET")]
 pub struct BadRule(pub String);
 
 impl std::str::FromStr for ImageRule {
     type Err = BadRule;
 
     fn from_str(text: &str) -> Result<Self, BadRule> {
-        match text.split_once('=') {
-            Some((image, program)) if !image.is_empty() && !program.is_empty() => {
-                Ok(Self { image: image.to_owned(), program: program.into() })
-            }
-            _ => Err(BadRule(text.to_owned())),
-        }
+        let bad = || BadRule(text.to_owned());
+        let (image, target) = text.split_once('=').filter(|(image, _)| !image.is_empty()).ok_or_else(bad)?;
+        let target = Some(target).filter(|target| !target.is_empty()).and_then(Target::parse).ok_or_else(bad)?;
+        Ok(Self { image: image.to_owned(), target })
     }
 }
 
@@ -83,13 +163,13 @@ pub enum Entry {
     Unmapped(String),
 }
 
-/// Chooses what to run: `command` before the image's rule, `args` after either, or by themselves. Arguments that begin
-/// with an option are meant for an entry point, and there is none.
-pub fn entry(image: &str, command: &[String], args: &[String], rules: &[ImageRule]) -> Entry {
+/// Chooses what to run on the host's files: `command` before the image's program, `args` after either, or by
+/// themselves. Arguments that begin with an option are meant for an entry point, and there is none.
+pub fn entry(image: &str, command: &[String], args: &[String], program: Option<&Path>) -> Entry {
     let mut words = command.to_vec();
     if words.is_empty() {
-        match rules.iter().find(|rule| rule.matches(image)) {
-            Some(rule) => words.push(rule.program.to_string_lossy().into_owned()),
+        match program {
+            Some(program) => words.push(program.to_string_lossy().into_owned()),
             None if args.first().is_some_and(|word| !word.starts_with('-')) => {}
             None => return Entry::Unmapped(unmapped(image)),
         }
@@ -98,9 +178,14 @@ pub fn entry(image: &str, command: &[String], args: &[String], rules: &[ImageRul
     Entry::Words(words)
 }
 
-/// Whether a rule's program runs in place of an image's entry point.
-pub(crate) fn is_mapped(image: &str, command: &[String], rules: &[ImageRule]) -> bool {
-    command.is_empty() && rules.iter().any(|rule| rule.matches(image))
+/// Chooses what to run in an image: a `command` replaces its entry point and its arguments, `args` the arguments.
+pub fn entry_of_image(config: &RunConfig, command: &[String], args: &[String]) -> Option<Vec<String>> {
+    let (entrypoint, own_args) = match command.is_empty() {
+        true => (config.entrypoint.as_slice(), config.cmd.as_slice()),
+        false => (command, &[][..]),
+    };
+    let words = [entrypoint, if args.is_empty() { own_args } else { args }].concat();
+    (!words.is_empty()).then_some(words)
 }
 
 fn unmapped(image: &str) -> String {
@@ -165,16 +250,16 @@ mod tests {
 
     #[test]
     fn command_wins_over_rule_and_args_follow_either() {
-        let rules = ["app=/opt/app".parse().unwrap()];
+        let program = Some(Path::new("/opt/app"));
         let cases = [
             (words(&["run"]), words(&["x"]), Entry::Words(words(&["run", "x"]))),
             (words(&[]), words(&["x"]), Entry::Words(words(&["/opt/app", "x"]))),
         ];
         for (command, args, expected) in cases {
-            assert_eq!(entry("app:v2", &command, &args, &rules), expected);
+            assert_eq!(entry("app:v2", &command, &args, program), expected);
         }
         for args in [words(&[]), words(&["--serve"])] {
-            let Entry::Unmapped(text) = entry("other", &[], &args, &rules) else { panic!("no rule names it") };
+            let Entry::Unmapped(text) = entry("other", &[], &args, None) else { panic!("no rule names it") };
             assert!(text.contains("`command:`") && text.contains("--map-image other=PROGRAM"), "{text}");
         }
     }
@@ -182,7 +267,76 @@ mod tests {
     #[test]
     fn arguments_run_by_themselves_where_nothing_is_known_of_the_image() {
         let args = words(&["sleep", "1"]);
-        assert_eq!(entry("busybox", &[], &args, &[]), Entry::Words(args));
+        assert_eq!(entry("busybox", &[], &args, None), Entry::Words(args));
+    }
+
+    #[test]
+    fn a_rule_says_what_stands_for_an_image() {
+        let local = |kind: fn(PathBuf, Option<String>) -> Local, path: &str, name: Option<&str>| {
+            Target::Local(kind(path.into(), name.map(str::to_owned)))
+        };
+        let cases = [
+            ("sh", Target::Program("sh".into())),
+            ("/opt/a:b", Target::Program("/opt/a:b".into())),
+            ("host:", Target::Host),
+            ("rootfs:/srv/root", Target::Rootfs("/srv/root".into())),
+            ("oci:/srv/layout", local(Local::Layout, "/srv/layout", None)),
+            ("oci:/srv/layout:v1", local(Local::Layout, "/srv/layout", Some("v1"))),
+            ("oci-archive:a.tar", local(Local::LayoutArchive, "a.tar", None)),
+            ("docker-archive:a.tar:app:v1", local(Local::SavedArchive, "a.tar", Some("app:v1"))),
+        ];
+        for (text, target) in cases {
+            assert_eq!(format!("app={text}").parse(), Ok(ImageRule { image: "app".to_owned(), target }));
+        }
+        for text in ["app=oci:", "app=rootfs:", "app=host:x", "app=", "=x"] {
+            assert_eq!(text.parse::<ImageRule>(), Err(BadRule(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_targets_path_keeps_its_meaning_elsewhere() {
+        let here = std::env::current_dir().unwrap();
+        for (text, path) in [("./a", "a"), ("oci:b:v1", "b:v1"), ("rootfs:c/d", "c/d")] {
+            let kind = text.split_once(':').map_or(String::new(), |(kind, _)| format!("{kind}:"));
+            assert_eq!(Target::absolute(text), format!("{kind}{}", here.join(path).display()));
+        }
+        for text in ["sh", "host:", "/bin/sh"] {
+            assert_eq!(Target::absolute(text), text);
+        }
+    }
+
+    #[test]
+    fn images_come_from_rules_then_from_a_registry_that_was_allowed_else_from_the_host() {
+        let rules: Vec<ImageRule> =
+            ["app=/opt/app", "tool=host:", "disk=rootfs:/srv"].map(|rule| rule.parse().unwrap()).into();
+        let registry = || ImageSource::Registry(Name::parse("busybox").unwrap());
+        let cases = [
+            ("app:v2", false, ImageSource::Program(Path::new("/opt/app"))),
+            ("app:v2", true, ImageSource::Program(Path::new("/opt/app"))),
+            ("tool", true, ImageSource::Host),
+            ("disk", false, ImageSource::Rootfs(Path::new("/srv"))),
+            ("busybox", false, ImageSource::Host),
+            ("busybox", true, registry()),
+        ];
+        for (image, pulls, expected) in cases {
+            assert_eq!(source(image, &rules, pulls), expected, "{image} {pulls}");
+        }
+        assert!(matches!(source("a b", &rules, false), ImageSource::Invalid(_)));
+    }
+
+    #[test]
+    fn an_images_own_words_give_way_to_the_pods() {
+        let config = RunConfig { entrypoint: words(&["/entry"]), cmd: words(&["a", "b"]), ..RunConfig::default() };
+        let cases = [
+            (&[][..], &[][..], &["/entry", "a", "b"][..]),
+            (&[], &["x"], &["/entry", "x"]),
+            (&["run"], &[], &["run"]),
+            (&["run"], &["x"], &["run", "x"]),
+        ];
+        for (command, args, expected) in cases {
+            assert_eq!(entry_of_image(&config, &words(command), &words(args)), Some(words(expected)));
+        }
+        assert_eq!(entry_of_image(&RunConfig::default(), &[], &[]), None);
     }
 
     #[test]

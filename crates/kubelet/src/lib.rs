@@ -14,6 +14,7 @@ pub mod plan;
 mod resolver;
 pub mod runtime;
 mod sandbox;
+mod security;
 mod shell;
 pub mod supervisor;
 mod tag;

@@ -10,6 +10,7 @@ mod facts;
 mod memory;
 mod phase;
 mod probes;
+mod pulls;
 mod reset;
 mod status;
 mod stopping;
@@ -22,6 +23,7 @@ pub use facts::{ContainerFacts, PodFacts, RestartAction, RestartPolicy, RestartR
 pub use memory::{ContainerMemory, Memory, State, Termination};
 pub use phase::Phase;
 pub use probes::{Answer, Outlook, ProbeFacts, ProbeKind, Probed};
+pub use pulls::ImageStatus;
 pub use stopping::Hook;
 use stopping::PostStart;
 
@@ -203,6 +205,7 @@ fn run_container(pod: &PodFacts, memory: &mut Memory, index: usize, now: Timesta
         State::Waiting => start(container, index, plan),
         State::Blocked { retry_at, .. } => match *retry_at {
             Some(retry_at) if retry_at > now => plan.look(retry_at),
+            Some(_) if container.pull.waits(now) => pulls::back_off(pod, container, index, plan),
             Some(_) => start(container, index, plan),
             None => {}
         },

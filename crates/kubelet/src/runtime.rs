@@ -219,6 +219,11 @@ pub trait Runtime: Send + Sync + 'static {
         Box::pin(std::future::ready(false))
     }
 
+    /// Whether a sandbox can have this root, with a layer that takes what is written: answered by making one.
+    fn has_layers(&self, _root: sandbox::Root) -> RuntimeFuture<'_, bool> {
+        Box::pin(std::future::ready(false))
+    }
+
     /// Whether that was tried and did not work.
     fn lacks_sandboxes(&self) -> bool {
         true

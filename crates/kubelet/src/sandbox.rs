@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use api::k8s::api::core::v1::{Container, Pod, PodSpec};
 
-use crate::resolver;
+use crate::{resolver, security};
 
 /// Where a container's last words go unless its spec says so.
 pub(crate) const TERMINATION_PATH: &str = "/dev/termination-log";
@@ -27,6 +27,9 @@ pub(crate) fn needs_own_processes(spec: &PodSpec, container: &Container) -> bool
         || container.volume_mounts.iter().flatten().any(|mount| !mount.name.starts_with(ACCESS_VOLUME_PREFIX))
         || user(spec, container).is_some()
         || group(spec, container).is_some()
+        || !groups(spec).is_empty()
+        || security::no_new_privileges(container)
+        || security::capabilities(container, false).is_some()
         || context.is_some_and(|context| context.read_only_root_filesystem == Some(true))
 }
 
@@ -61,6 +64,12 @@ const ISOLATED: &str = "isolated";
 /// Why a pod that wants to be isolated does not run.
 pub(crate) const ISOLATION_MISSING: &str =
     "annotation kubectl-job/network: this machine gives no namespaces, so a pod cannot be isolated";
+/// The further groups that a pod asks for: its own list, and the one that its volumes belong to.
+pub(crate) fn groups(spec: &PodSpec) -> Vec<u32> {
+    let Some(context) = &spec.security_context else { return Vec::new() };
+    let all = context.supplemental_groups.iter().flatten().chain(&context.fs_group);
+    all.filter_map(|group| u32::try_from(*group).ok()).collect()
+}
 
 /// Whether each container of a pod has a network of its own, with nothing but a loopback device: `kubectl-job/network:
 /// isolated` asks for it.

@@ -6,6 +6,7 @@
 mod access;
 mod ephemeral;
 mod heartbeat;
+mod images;
 mod known;
 mod last_words;
 mod lifecycle;
@@ -33,7 +34,7 @@ use controller::correlator::Source;
 use controller::{Recorder, RecorderTask};
 use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{error, warn};
 
@@ -61,6 +62,8 @@ pub struct KubeletConfig {
     pub state_directory: PathBuf,
     /// Which images stand for which programs.
     pub image_rules: Vec<ImageRule>,
+    /// Whether images that no rule maps are pulled from their registries.
+    pub pulls_images: bool,
     /// `status.hostIP` of every pod, and `status.podIP` of those that have no address of their own.
     pub host_ip: String,
     /// The addresses of pods; `None` when they can have none of their own.
@@ -78,6 +81,7 @@ impl KubeletConfig {
             node_name: node_name.to_owned(),
             state_directory,
             image_rules: Vec::new(),
+            pulls_images: false,
             host_ip: "127.0.0.1".to_owned(),
             pod_range: None,
             pods_max: 4096,
@@ -117,6 +121,9 @@ struct Shared {
     pods: Pods,
     /// Containers that are being prepared or started.
     starting: AtomicUsize,
+    images: Arc<::images::Store>,
+    /// Whether the kernel puts layers over an image, once that was tried.
+    layers: OnceCell<bool>,
 }
 
 impl Kubelet {
@@ -129,6 +136,7 @@ impl Kubelet {
         let node = NodeFacts { host_ip: config.host_ip.clone(), runtime_name: runtime.name().to_owned() };
         let addresses = config.pod_range.map(Pool::new);
         let pods = Pods::default();
+        let images = ::images::Store::new(config.state_directory.join(images::IMAGES));
         let shared = Arc::new(Shared {
             config,
             client,
@@ -141,6 +149,8 @@ impl Kubelet {
             names: names::Names::default(),
             pods,
             starting: AtomicUsize::new(0),
+            images,
+            layers: OnceCell::new(),
         });
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(run(Arc::clone(&shared), exits, stopped));
@@ -182,6 +192,7 @@ impl Kubelet {
     /// and usually milliseconds. A second call does nothing.
     pub async fn shutdown(&self) {
         self.stop.send_replace(true);
+        self.shared.images.close();
         let tasks = self.tasks.lock().take();
         if let Some((task, recorder)) = tasks {
             if let Err(error) = task.await {
@@ -247,11 +258,9 @@ impl Shared {
 }
 
 fn remove(directory: &Path) {
-    match std::fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            warn!(directory = %directory.display(), %error, "files of a pod stay behind");
-        }
-        _ => {}
+    // Programs may have shut directories of their own.
+    if let Err(error) = ::images::remove_tree(directory) {
+        warn!(directory = %directory.display(), %error, "files of a pod stay behind");
     }
 }
 

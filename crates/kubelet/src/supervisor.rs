@@ -136,7 +136,7 @@ fn begin(start: StartCommand, link: &mut Link, containers: &Containers) -> Resul
         return Err(failed(Errno::ESRCH));
     }
     match containers.sandbox_of(container) {
-        Some((first, shares_processes)) => sandbox::spawn_within(&start, first, shares_processes, &streams),
+        Some((first, sandboxed)) => sandbox::spawn_within(&start, first, sandboxed, &streams),
         None => spawn::spawn(&start, &streams).map(Spawned::plain).map_err(failed),
     }
 }

@@ -12,13 +12,27 @@ use crate::volumes;
 /// Paths of the fields that are set and have no effect, such as `spec.containers[0].volumeDevices`, on a machine that
 /// has sandboxes or not.
 pub fn unsupported(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
+    of_pod(spec, Abilities { sandboxes, groups: sandboxes && rustix::process::geteuid().is_root() })
+}
+
+/// What a machine gives this user.
+#[derive(Clone, Copy)]
+struct Abilities {
+    /// Sandboxes.
+    sandboxes: bool,
+    /// Groups that the user is not in, and files that belong to them.
+    groups: bool,
+}
+
+fn of_pod(spec: &PodSpec, abilities: Abilities) -> Vec<String> {
+    let sandboxes = abilities.sandboxes;
     let mut paths = of_volumes(spec, sandboxes);
     let mut add = |set: bool, path: String| {
         if set {
             paths.push(path);
         }
     };
-    add(has_effectless_context(spec, sandboxes), "spec.securityContext".to_owned());
+    add(has_effectless_context(spec, abilities), "spec.securityContext".to_owned());
     // The host's own namespaces (`hostNetwork`, `hostPID`, `hostIPC`) are what a local process has anyway.
     add(spec.share_process_namespace == Some(true), "spec.shareProcessNamespace".to_owned());
     add(spec.host_users == Some(false), "spec.hostUsers".to_owned());
@@ -67,21 +81,33 @@ fn of_volumes(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
 }
 
 /// Whether the pod's security context asks for more than users and groups, which a sandbox has.
-fn has_effectless_context(spec: &PodSpec, sandboxes: bool) -> bool {
+fn has_effectless_context(spec: &PodSpec, abilities: Abilities) -> bool {
     let Some(context) = &spec.security_context else { return false };
     let mut rest = context.clone();
-    if sandboxes {
+    rest.run_as_non_root = None;
+    if abilities.sandboxes {
         (rest.run_as_user, rest.run_as_group) = (None, None);
+    }
+    if abilities.groups {
+        (rest.fs_group, rest.fs_group_change_policy, rest.supplemental_groups) = (None, None, None);
     }
     rest != Default::default()
 }
 
-/// The same of a container's own, whose root can be read-only as well.
+/// The same of a container's own, whose root can be read-only and whose rights can be fewer as well.
 fn has_effectless_container_context(container: &Container, sandboxes: bool) -> bool {
     let Some(context) = &container.security_context else { return false };
     let mut rest = context.clone();
+    rest.run_as_non_root = None;
+    // What may be asked of a container and changes nothing where nobody grants it.
+    rest.privileged = rest.privileged.filter(|privileged| *privileged);
+    rest.allow_privilege_escalation = rest.allow_privilege_escalation.filter(|allowed| !*allowed && !sandboxes);
     if sandboxes {
         (rest.run_as_user, rest.run_as_group, rest.read_only_root_filesystem) = (None, None, None);
+        if let Some(capabilities) = &mut rest.capabilities {
+            capabilities.drop = None;
+        }
+        rest.capabilities = rest.capabilities.filter(|rest| *rest != Default::default());
     }
     rest != Default::default()
 }
@@ -153,7 +179,8 @@ mod tests {
             "hostAliases": [{"ip": "127.0.0.1"}],
             "containers": [{"name": "a", "volumeMounts": [{"name": "data", "mountPath": "/d", "mountPropagation": "Bidirectional"}],
                 "terminationMessagePath": "/words", "terminationMessagePolicy": "FallbackToLogsOnError",
-                "securityContext": {"runAsUser": 1, "readOnlyRootFilesystem": true}}],
+                "securityContext": {"runAsUser": 1, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
+                    "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}],
         });
         let expected = [
             "spec.volumes[1].persistentVolumeClaim",
@@ -161,7 +188,28 @@ mod tests {
             "spec.securityContext",
             "spec.containers[0].volumeMounts.mountPropagation",
         ];
-        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), true), expected);
+        let abilities = Abilities { sandboxes: true, groups: false };
+        assert_eq!(of_pod(&serde_json::from_value(spec).unwrap(), abilities), expected);
+    }
+
+    #[test]
+    fn groups_are_roots_to_give_and_nobody_grants_the_host() {
+        let spec = json!({
+            "securityContext": {"fsGroup": 2, "fsGroupChangePolicy": "Always", "supplementalGroups": [3]},
+            "containers": [
+                {"name": "a", "securityContext": {"privileged": true}},
+                {"name": "b", "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}},
+                {"name": "c", "securityContext": {"capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]}}},
+                {"name": "d", "securityContext": {"allowPrivilegeEscalation": true, "privileged": false}},
+            ],
+        });
+        let expected = [
+            "spec.containers[0].securityContext",
+            "spec.containers[1].securityContext",
+            "spec.containers[2].securityContext",
+        ];
+        let abilities = Abilities { sandboxes: true, groups: true };
+        assert_eq!(of_pod(&serde_json::from_value(spec).unwrap(), abilities), expected);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use clock::{Clock as _, ManualClock, SharedClock, SkewClock, Stepper, SystemClock};
 
 use cluster::ImageRule;
+pub(crate) use cluster::ImageTarget;
 pub(crate) use cluster::{Cluster, Endpoint};
 
 use crate::cli::run::ImageFlags;
@@ -59,6 +60,7 @@ pub(crate) async fn start(data: PathBuf, images: &ImageFlags, time: &Time) -> an
     let supervisor = cluster::SupervisorCommand { program, args: vec![OsString::from(SUPERVISOR)] };
     let mut config = cluster::Config::new(data, supervisor);
     config.image_map = rules(images)?;
+    config.pulls_images = images.pull;
     config.clock = time.clock.clone();
     config.stepper.clone_from(&time.stepper);
     if time.mode == ClockMode::Virtual {
@@ -75,7 +77,7 @@ pub(crate) async fn serve_https(cluster: &Cluster, listener: TcpListener) -> any
     cluster.serve_https(listener).await.context("serve HTTPS")
 }
 
-/// The image rules of flags and file, each `NAME=PROGRAM`.
+/// The image rules of flags and file, each `NAME=TARGET`.
 ///
 /// # Errors
 /// A file that cannot be read; a line or flag of another shape.
@@ -105,7 +107,8 @@ fn parse_rule(rule: &str) -> Option<ImageRule> {
 
 fn wrong(place: &str, rule: &str) -> Failure {
     Failure::usage(format!(
-        "error: {place}: {rule:?} is no image rule: write NAME=PROGRAM, such as app:1.4=./target/debug/app"
+        "error: {place}: {rule:?} is no image rule: write NAME=PROGRAM, such as app:1.4=./target/debug/app, or NAME=rootfs:DIR, oci:DIR[:TAG], \
+         oci-archive:FILE[:TAG], docker-archive:FILE[:NAME]"
     ))
 }
 
@@ -118,8 +121,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("images");
         std::fs::write(&file, "# ours\n\n app:1.4 = /bin/app \n").expect("a file");
-        let images = ImageFlags { map_image: vec!["busybox=sh".to_owned()], map_images: Some(file.clone()) };
-        let rule = |image: &str, program: &str| ImageRule { image: image.to_owned(), program: program.into() };
+        let images =
+            ImageFlags { map_image: vec!["busybox=sh".to_owned()], map_images: Some(file.clone()), pull: false };
+        let rule = |image: &str, program: &str| ImageRule {
+            image: image.to_owned(),
+            target: cluster::ImageTarget::Program(program.into()),
+        };
         assert_eq!(rules(&images).expect("they are right"), [rule("busybox", "sh"), rule("app:1.4", "/bin/app")]);
         std::fs::write(&file, "app\n").expect("a file");
         let refusal = rules(&images).expect_err("it is wrong").message;

@@ -109,9 +109,8 @@ pub(crate) async fn open_for_run(setting: &Setting, place: &PlaceFlags, detach: 
     let (connection, screen) = (&setting.connection, setting.screen);
     if connection.is_remote() {
         let images = &place.images;
-        if place.ephemeral || !images.map_image.is_empty() || images.map_images.is_some() {
-            let text =
-                "error: --ephemeral, --map-image and --map-images are for the local server, not for a real cluster";
+        if place.ephemeral || !images.is_none() {
+            let text = "error: --ephemeral, --map-image, --map-images and --pull are for the local server, not for a real cluster";
             return Err(Failure::usage(text).into());
         }
         return open(connection, screen).await;
@@ -153,8 +152,10 @@ async fn local(connection: &Connection, options: &ServeArgs, screen: Screen) -> 
     let state = StateDir::open(connection.state_dir.as_deref())?;
     let (info, found) = start::ensure(&state, options, screen)?;
     if found == Found::Running && !options.images.is_none() {
-        let images: Vec<String> =
-            start::arguments(options).into_iter().filter(|flag| flag.contains("map-image")).collect();
+        let images: Vec<String> = start::arguments(options)
+            .into_iter()
+            .filter(|flag| flag.contains("map-image") || flag == "--pull")
+            .collect();
         if images.iter().any(|flag| !info.options.contains(flag)) {
             let text = "the local server runs already and knows other image rules: stop it first (kubectl job server stop), or add --ephemeral";
             return Err(Failure::usage(format!("error: {text}")).into());

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::back_off::BackOff;
 use super::probes::{self, ProbeMemory};
+use super::pulls::{ImageStatus, Pull};
 use super::stopping::{PostStart, Stop, Stopping};
 use super::{ContainerFacts, Phase, Plan, PodEvent, PodFacts};
 use crate::runtime::ExitStatus;
@@ -50,6 +51,9 @@ pub struct ContainerMemory {
     pub restarts: u32,
     /// The id of the current or last run.
     pub container_id: Option<String>,
+    /// Its image, where that is more than a name.
+    pub image: Option<ImageStatus>,
+    pub(super) pull: Pull,
     pub(super) back_off: BackOff,
     pub(super) stopping: Option<Stopping>,
     pub(super) post_start: PostStart,
@@ -302,6 +306,8 @@ impl ContainerMemory {
         self.restarts = status["restartCount"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
         self.container_id = status["containerID"].as_str().map(str::to_owned);
         self.begun = self.container_id.is_some();
+        let text = |field: &str| status[field].as_str().unwrap_or_default().to_owned();
+        self.image = (!text("imageID").is_empty()).then(|| ImageStatus { image: text("image"), id: text("imageID") });
         if let Some(end) = status.pointer("/state/terminated").or_else(|| status.pointer("/lastState/terminated")) {
             let exit_code = end["exitCode"].as_i64().and_then(|code| i32::try_from(code).ok()).unwrap_or(137);
             self.state = State::Terminated(Termination {

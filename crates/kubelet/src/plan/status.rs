@@ -90,6 +90,10 @@ fn container(
     if !facts.ephemeral {
         status["started"] = probes::is_started(facts, container).into();
     }
+    if let Some(image) = &container.image {
+        status["image"] = image.image.as_str().into();
+        status["imageID"] = image.id.as_str().into();
+    }
     if let Some(id) = &container.container_id {
         status["containerID"] = format!("{}://{id}", node.runtime_name).into();
     }

@@ -34,7 +34,7 @@ use tracing::warn;
 
 use crate::logs::Logs;
 use crate::plan::SIGKILL;
-use crate::runtime::sandbox::{Mount, Sandbox, Stage};
+use crate::runtime::sandbox::{Mount, Root, Sandbox, Stage};
 use crate::runtime::{
     ContainerId, ContainerSpec, ExecSpec, ExitReceiver, ExitStatus, Exited, Runtime, RuntimeFuture, Session,
     StartError, Started, Stdin, session, wire,
@@ -243,22 +243,25 @@ impl Shared {
 
     /// Makes one sandbox, with a mount where the host has nothing, to see whether that works.
     async fn probe_sandboxes(&self) -> bool {
-        let (token, id) = (self.next_token.fetch_add(1, Ordering::Relaxed), ContainerId(PROBE.into()));
         let mount = Mount { target: PROBE_TARGET.into(), source: "/".into(), ..Mount::default() };
         let sandbox = Sandbox { hostname: "probe".to_owned(), mounts: vec![mount], ..Sandbox::default() };
+        self.probe(&sandbox).await.is_ok()
+    }
+
+    /// Starts a program that ends at once in a sandbox.
+    async fn probe(&self, sandbox: &Sandbox) -> Result<(), StartError> {
+        let (token, id) = (self.next_token.fetch_add(1, Ordering::Relaxed), ContainerId(PROBE.into()));
         let (argv, env) = (["true".to_owned()], [("PATH".to_owned(), DEFAULT_PATH.to_owned())]);
-        let (program, cwd, sandbox) = (Path::new("true"), Path::new("/"), Some(&sandbox));
+        let (program, cwd, sandbox) = (Path::new("true"), Path::new("/"), Some(sandbox));
         let process = Process { program, argv: &argv, env: &env, cwd, sandbox, memory_limit: None };
-        let Ok((_near, far)) = open_streams(false, false) else { return false };
-        let Ok(permit) = self.starts.acquire().await else { return false };
+        let (_near, far) = open_streams(false, false)?;
+        let permit = self.starts.acquire().await.map_err(|_| supervisor_is_gone())?;
         let fate = self.queue(token, None, &id, &process, far);
         permit.forget();
-        let made = matches!(fate.started.await, Ok(Ok(_)));
-        if made {
-            // Nobody is told of its end, which comes by itself.
-            let _ = fate.ended.await;
-        }
-        made
+        fate.started.await.unwrap_or_else(|_| Err(supervisor_is_gone()))?;
+        // Nobody is told of its end, which comes by itself.
+        let _ = fate.ended.await;
+        Ok(())
     }
 
     /// Queues the start of a process beside a container's main one, whose token this is.
@@ -454,6 +457,14 @@ impl Runtime for ProcessRuntime {
 
     fn has_sandboxes(&self) -> RuntimeFuture<'_, bool> {
         Box::pin(self.shared.has_sandboxes.get_or_init(|| self.shared.probe_sandboxes()).map(|has| *has))
+    }
+
+    fn has_layers(&self, root: Root) -> RuntimeFuture<'_, bool> {
+        Box::pin(async move {
+            let sandbox = Sandbox { root: Some(root), ..Sandbox::default() };
+            // The program is not there: to look for it takes the layer.
+            matches!(self.shared.probe(&sandbox).await, Ok(()) | Err(StartError::Exec(_)))
+        })
     }
 
     fn lacks_sandboxes(&self) -> bool {

@@ -19,12 +19,28 @@ pub struct Sandbox {
     /// Whether it lives among the host's processes instead of in a process namespace of its own, which costs a process
     /// and a file system.
     pub shares_processes: bool,
+    /// Further groups, where the server's user may give them.
+    pub groups: Vec<u32>,
+    /// The capabilities that even root may have, as a bit each; `None` for all that the server's user has.
+    pub capabilities: Option<u64>,
+    /// Whether no program may give more rights than one has, as setuid programs do.
+    pub no_new_privileges: bool,
     /// The directory that is its root; `None` for the host's root, with the mounts in it.
-    pub root: Option<PathBuf>,
+    pub root: Option<Root>,
     /// Whether everything but the mounts is read-only.
     pub read_only_root: bool,
     /// What is mounted where. A mount below another one's target comes after it.
     pub mounts: Vec<Mount>,
+}
+
+/// A root of its own, of which the host's files are no part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Root {
+    /// What it holds.
+    pub base: PathBuf,
+    /// A directory, on a file system that can carry layers, which takes what is written; with `None` that is the base,
+    /// which then is the container's own.
+    pub layer: Option<PathBuf>,
 }
 
 /// A file or directory of the host at another path.
@@ -60,6 +76,8 @@ pub enum Stage {
     Directory,
     /// The network.
     Network,
+    /// The kernel puts no writable layer over a root.
+    Layer,
 }
 
 impl Stage {
@@ -73,6 +91,7 @@ impl Stage {
             Self::Root => 4,
             Self::Directory => 5,
             Self::Network => 6,
+            Self::Layer => 7,
             Self::Mount(index) => 0x100 + i32::from(index),
         }
     }
@@ -86,6 +105,7 @@ impl Stage {
             4 => Self::Root,
             5 => Self::Directory,
             6 => Self::Network,
+            7 => Self::Layer,
             0x100.. => Self::Mount(u16::try_from(code - 0x100).unwrap_or(u16::MAX)),
             _ => Self::Exec,
         }
@@ -106,6 +126,7 @@ mod tests {
             Stage::Root,
             Stage::Directory,
             Stage::Network,
+            Stage::Layer,
             Stage::Mount(0),
             Stage::Mount(65535),
         ];

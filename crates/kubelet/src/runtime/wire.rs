@@ -303,7 +303,7 @@ impl Input<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sandbox::Mount;
+    use super::super::sandbox::{Mount, Root};
     use super::*;
 
     #[test]
@@ -319,7 +319,10 @@ mod tests {
             group: None,
             own_network: true,
             shares_processes: true,
-            root: Some("/image".into()),
+            groups: vec![3, 4],
+            capabilities: Some(5),
+            no_new_privileges: true,
+            root: Some(Root { base: "/image".into(), layer: Some("/layer".into()) }),
             read_only_root: true,
             mounts: vec![mount],
         };

@@ -35,8 +35,8 @@ const SERVICES: Gvr = Gvr::known("", "v1", "services");
 const SLICES: Gvr = Gvr::known("discovery.k8s.io", "v1", "endpointslices");
 const SOURCES: [(Gvr, Source); 2] = [(SERVICES, Source::Services), (SLICES, Source::Slices)];
 /// Below a pod's own directory.
-const HOSTS: &str = "etc-hosts";
-const RESOLVER: &str = "etc-resolv.conf";
+pub(super) const HOSTS: &str = "etc-hosts";
+pub(super) const RESOLVER: &str = "etc-resolv.conf";
 /// After files were written, further changes gather for so long.
 const GATHER: SignedDuration = SignedDuration::from_millis(20);
 /// How often a list is made anew because something changed meanwhile.

@@ -8,13 +8,16 @@ use api::k8s::api::core::v1::{ConfigMap, Container, Secret};
 use client::Error;
 
 use super::Shared;
+use super::images::{self, Ready};
 use super::worker::PodEntry;
 use crate::environment::{self, HOST_VARIABLES, Host, References, Sources};
-use crate::image::{Entry, POD_IP_VARIABLE, entry, find_program, is_mapped};
+use crate::image::{self, Entry, ImageSource, POD_IP_VARIABLE, entry, find_program};
 use crate::logs::Logs;
-use crate::runtime::{ContainerId, ContainerSpec, StartError, Stdin};
-use crate::sandbox;
+use crate::runtime::{ContainerId, ContainerSpec, Sandbox, StartError, Stdin};
+use crate::{sandbox, security};
 
+/// Said of an image on a machine that gives no namespaces.
+const NO_SANDBOX: &str = "an image needs namespaces, and this machine gives this user none";
 /// What a container's PATH is when neither its spec nor the host says.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -22,6 +25,14 @@ pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 pub(super) enum Refusal {
     /// No program stands for the image.
     Image(String),
+    /// The image's name is none.
+    Name(String),
+    /// The image could not be had; another try may help.
+    Pull(String),
+    /// The image is not there, and may not be pulled.
+    NeverPull(String),
+    /// The image cannot be made a container of.
+    Create(String),
     /// Something that the environment refers to is missing; it may come.
     Config(String),
     /// A volume is not ready; it may become so.
@@ -48,11 +59,26 @@ impl Refusal {
     /// What it says.
     pub(super) fn into_text(self) -> String {
         match self {
-            Self::Image(text) | Self::Config(text) | Self::Mount(text) | Self::Program(text) | Self::Runtime(text) => {
-                text
-            }
+            Self::Image(text)
+            | Self::Name(text)
+            | Self::Pull(text)
+            | Self::NeverPull(text)
+            | Self::Create(text)
+            | Self::Config(text)
+            | Self::Mount(text)
+            | Self::Program(text)
+            | Self::Runtime(text) => text,
         }
     }
+}
+
+/// A run that can be started.
+pub(super) struct Prepared {
+    pub(super) spec: ContainerSpec,
+    /// Whether people were told how its image came here.
+    pub(super) told: bool,
+    /// The signal that asks it to end, if its image names one.
+    pub(super) stop_signal: Option<i32>,
 }
 
 /// Resolves one run.
@@ -61,9 +87,16 @@ pub(super) async fn prepare(
     pod: &PodEntry,
     index: usize,
     id: ContainerId,
-) -> Result<ContainerSpec, Refusal> {
+) -> Result<Prepared, Refusal> {
     let facts = &pod.facts.containers[index];
     let container = spec_of(pod, index).ok_or_else(|| Refusal::Runtime("the pod has no such container".to_owned()))?;
+    let source = image::source(&facts.image, &shared.config.image_rules, shared.config.pulls_images);
+    let program = if let ImageSource::Program(program) = source { Some(program) } else { None };
+    // First, as upstream: what is missing besides is told when the image is there.
+    let ready = match shared.runtime.runs_programs() {
+        true => images::ensure(shared, pod, (index, container), source).await?,
+        false => None,
+    };
     let mut sources = fetch(shared, pod, &environment::references(container)).await?;
     if shared.runtime.runs_programs() {
         sources.around = super::access::variables(shared, pod).await?;
@@ -74,17 +107,26 @@ pub(super) async fn prepare(
     let (_, run) = id.container().ok_or_else(|| Refusal::Runtime("bad container id".to_owned()))?;
     let log_path = Logs::path(&shared.log_root(), pod.uid.as_str(), &facts.name, run);
     if !shared.runtime.runs_programs() {
-        return Ok(acted(pod, id, log_path));
+        return Ok(Prepared { spec: acted(pod, id, log_path), told: false, stop_signal: None });
     }
+    refuse_root(pod, container, ready.as_ref())?;
     let command = container.command.as_deref().unwrap_or_default();
     let args = container.args.as_deref().unwrap_or_default();
     let words = |words: &[String]| environment::expand_words(words, &given);
-    let argv = match entry(&facts.image, &words(command), &words(args), &shared.config.image_rules) {
-        Entry::Words(argv) => argv,
-        Entry::Unmapped(message) => return Err(Refusal::Image(message)),
+    let (command, args) = (words(command), words(args));
+    let argv = match &ready {
+        Some(ready) => image::entry_of_image(&ready.config, &command, &args)
+            .ok_or_else(|| Refusal::Create("no command specified".to_owned()))?,
+        None => match entry(&facts.image, &command, &args, program) {
+            Entry::Words(argv) => argv,
+            Entry::Unmapped(message) => return Err(Refusal::Image(message)),
+        },
     };
-    let mut env = with_host_variables(given);
-    if is_mapped(&facts.image, command, &shared.config.image_rules) {
+    let mut env = match &ready {
+        Some(ready) => with_image_variables(ready, given, container),
+        None => with_host_variables(given),
+    };
+    if program.is_some() && command.is_empty() {
         env.entry(POD_IP_VARIABLE.to_owned()).or_insert_with(|| host.pod_ip.clone());
     }
     let tty = container.tty == Some(true);
@@ -92,22 +134,11 @@ pub(super) async fn prepare(
         let (name, value) = terminal_variable();
         env.entry(name).or_insert(value);
     }
-    let spec = pod.pod.spec.as_ref();
-    let named = pod.has_services.load(Ordering::Relaxed) && spec.is_some_and(crate::names::are_wanted);
-    let isolated = sandbox::is_isolated(&pod.pod).map_err(Refusal::Config)?;
-    let sandbox = match named || isolated || spec.is_some_and(|spec| sandbox::is_needed(spec, container)) {
-        true if shared.has_sandboxes().await => {
-            let (_, run) = id.container().ok_or_else(|| Refusal::Runtime("bad container id".to_owned()))?;
-            Some(super::volumes::sandbox_of(shared, pod, container, &env, run).await?)
-        }
-        // To run it anyway would undo what the user relies on.
-        _ if isolated => return Err(Refusal::Config(sandbox::ISOLATION_MISSING.to_owned())),
-        _ => {
-            super::names::tell_missing(shared, pod);
-            None
-        }
+    let sandbox = sandbox_for(shared, pod, (container, ready.as_ref()), &env, run).await?;
+    let cwd = match &ready {
+        Some(ready) => directory_in_image(container, ready),
+        None => directory(shared, pod, container, sandbox.is_some())?,
     };
-    let cwd = directory(shared, pod, container, sandbox.is_some())?;
     let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
     let name = argv.first().map(String::as_str).unwrap_or_default();
     let program = match sandbox {
@@ -116,8 +147,73 @@ pub(super) async fn prepare(
         None => find_program(name, path, &cwd).map_err(Refusal::Program)?,
     };
     let (env, pod) = (env.into_iter().collect(), pod.pod.clone());
+    let (told, stop_signal) = ready.map_or((false, None), |ready| (ready.told, images::stop_signal(&ready.config)));
     let (stdin, memory_limit) = (stdin(container), environment::memory_limit(container));
-    Ok(ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin, tty, memory_limit, sandbox })
+    let spec = ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin, tty, memory_limit, sandbox };
+    Ok(Prepared { spec, told, stop_signal })
+}
+
+/// The sandbox of a container that needs one.
+async fn sandbox_for(
+    shared: &Shared,
+    pod: &PodEntry,
+    (container, ready): (&Container, Option<&Ready>),
+    env: &BTreeMap<String, String>,
+    run: u32,
+) -> Result<Option<Sandbox>, Refusal> {
+    let spec = pod.pod.spec.as_ref();
+    let named = pod.has_services.load(Ordering::Relaxed) && spec.is_some_and(crate::names::are_wanted);
+    let isolated = sandbox::is_isolated(&pod.pod).map_err(Refusal::Config)?;
+    let asked = spec.is_some_and(|spec| sandbox::is_needed(spec, container));
+    match ready.is_some() || named || isolated || asked {
+        true if shared.has_sandboxes().await => {
+            super::volumes::sandbox_of(shared, pod, (container, ready), env, run).await.map(Some)
+        }
+        _ if ready.is_some() => Err(Refusal::Create(NO_SANDBOX.to_owned())),
+        // To run it anyway would undo what the user relies on.
+        _ if isolated => Err(Refusal::Config(sandbox::ISOLATION_MISSING.to_owned())),
+        _ => {
+            super::names::tell_missing(shared, pod);
+            Ok(None)
+        }
+    }
+}
+
+/// Refuses a container that may not run as root and would.
+fn refuse_root(pod: &PodEntry, container: &Container, ready: Option<&Ready>) -> Result<(), Refusal> {
+    let user = match ready {
+        Some(ready) => ready.config.user.split(':').next().unwrap_or_default().to_owned(),
+        None => rustix::process::geteuid().as_raw().to_string(),
+    };
+    let user = if user.is_empty() { "0" } else { &user };
+    let broken = security::breaks_non_root(&pod.pod, &pod.facts.long_name(), container, user);
+    broken.map_or(Ok(()), |message| Err(Refusal::Config(message)))
+}
+
+/// What an image gives its programs, and the pod's own over it.
+fn with_image_variables(
+    ready: &Ready,
+    mut given: BTreeMap<String, String>,
+    container: &Container,
+) -> BTreeMap<String, String> {
+    let of_image = ready.config.variables().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut env: BTreeMap<String, String> = of_image.collect();
+    env.entry("PATH".to_owned()).or_insert_with(|| DEFAULT_PATH.to_owned());
+    let home = ready.identity.home.clone().unwrap_or_else(|| "/".to_owned());
+    env.entry("HOME".to_owned()).or_insert(home);
+    // It names a file of the host; client libraries find what is mounted where they look.
+    if !environment::names_variable(container, "KUBECONFIG") {
+        given.remove("KUBECONFIG");
+    }
+    env.extend(given);
+    env
+}
+
+/// The working directory in an image: the pod's word, the image's, or the root. What is missing of it is made.
+fn directory_in_image(container: &Container, ready: &Ready) -> PathBuf {
+    let given = container.working_dir.as_deref().unwrap_or_default();
+    let given = if given.is_empty() { &ready.config.working_dir } else { given };
+    sandbox::absolute(given)
 }
 
 /// A run that needs nothing of this host.

@@ -28,6 +28,8 @@ pub(super) struct Surroundings {
     pub(super) cwd: PathBuf,
     /// Whether it sees something else than the host's files, among which programs are then not looked for.
     pub(super) sandboxed: bool,
+    /// The signal that asks it to end, if its image names one.
+    pub(super) stop_signal: Option<i32>,
 }
 
 impl Kubelet {
@@ -150,7 +152,7 @@ pub(super) async fn start(
     options: SessionOptions,
     ends_with_client: bool,
 ) -> Result<Session, String> {
-    let Surroundings { id, mut env, cwd, sandboxed } = surroundings;
+    let Surroundings { id, mut env, cwd, sandboxed, .. } = surroundings;
     let name = options.command.first().ok_or("process args cannot be empty")?;
     if !shared.runtime.runs_programs() {
         return Err("scripted pods run no programs".to_owned());

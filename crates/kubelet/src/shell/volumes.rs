@@ -5,19 +5,21 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use api::k8s::api::core::v1::{Container, Volume, VolumeMount};
+use api::k8s::api::core::v1::{Container, PodSpec, Volume, VolumeMount};
 
 use super::Shared;
 use super::access;
+use super::images::{self, Ready};
 use super::prepare::{self, Refusal};
 use super::worker::PodEntry;
 use crate::environment::{self, Host, References, Sources};
 use crate::runtime::sandbox::{Mount, Sandbox};
-use crate::sandbox;
 use crate::volumes::{self, Files, Found, Kind, Wants, disk};
+use crate::{sandbox, security};
 
 /// Below a pod's own directory.
 const VOLUMES: &str = "volumes";
+const NAME: &str = "etc-hostname";
 const WORDS: &str = "termination";
 /// Where client libraries look for what a pod may do.
 const CREDENTIALS: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -28,7 +30,7 @@ const MEMORY: &str = "/dev/shm";
 pub(super) async fn sandbox_of(
     shared: &Shared,
     pod: &PodEntry,
-    container: &Container,
+    (container, ready): (&Container, Option<&Ready>),
     env: &BTreeMap<String, String>,
     run: u32,
 ) -> Result<Sandbox, Refusal> {
@@ -49,18 +51,57 @@ pub(super) async fn sandbox_of(
     }
     let failed = |error: io::Error| Refusal::Runtime(format!("prepare the sandbox: {error}"));
     mounts.extend(super::names::files(shared, pod).await?);
-    mounts.extend(own_files(shared, pod, container, run).map_err(failed)?);
+    let mut sandbox = security_of(spec, container, ready);
+    mounts.extend(own_files(shared, pod, container, (&sandbox, run)).map_err(failed)?);
+    if let Some(ready) = ready {
+        files_beside_an_image(shared, pod, &mut mounts).map_err(failed)?;
+        sandbox.root = Some(images::private_root(shared, pod, &container.name, ready).await?);
+    }
     mounts.sort_by_key(|mount| sandbox::depth(&mount.target));
-    Ok(Sandbox {
-        hostname: crate::names::own(&pod.pod).map_err(Refusal::Config)?.system,
-        user: sandbox::user(spec, container),
-        group: sandbox::group(spec, container),
-        own_network: sandbox::is_isolated(&pod.pod).map_err(Refusal::Config)?,
-        shares_processes: !sandbox::needs_own_processes(spec, container),
+    let hostname = crate::names::own(&pod.pod).map_err(Refusal::Config)?.system;
+    let own_network = sandbox::is_isolated(&pod.pod).map_err(Refusal::Config)?;
+    let shares_processes = ready.is_none() && !sandbox::needs_own_processes(spec, container);
+    Ok(Sandbox { hostname, own_network, shares_processes, mounts, ..sandbox })
+}
+
+/// Who a container runs as, and what it may do.
+fn security_of(spec: &PodSpec, container: &Container, ready: Option<&Ready>) -> Sandbox {
+    let identity = ready.map(|ready| &ready.identity);
+    let mut groups = sandbox::groups(spec);
+    groups.extend(identity.iter().flat_map(|identity| identity.groups.iter().copied()));
+    groups.sort_unstable();
+    groups.dedup();
+    Sandbox {
+        user: sandbox::user(spec, container).or(identity.map(|identity| identity.user)),
+        group: sandbox::group(spec, container).or(identity.map(|identity| identity.group)),
+        groups,
+        capabilities: security::capabilities(container, ready.is_some()),
+        no_new_privileges: security::no_new_privileges(container),
         read_only_root: is_read_only(container),
-        mounts,
         ..Sandbox::default()
-    })
+    }
+}
+
+/// What an image lacks of its machine: who answers for names, and what it is called.
+fn files_beside_an_image(shared: &Shared, pod: &PodEntry, mounts: &mut Vec<Mount>) -> io::Result<()> {
+    let scratch = shared.scratch(pod.uid.as_str());
+    let resolver = || fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    for (target, file) in
+        [("/etc/hosts", super::names::HOSTS), ("/etc/resolv.conf", super::names::RESOLVER), ("/etc/hostname", NAME)]
+    {
+        if mounts.iter().any(|mount| mount.target == Path::new(target)) {
+            continue;
+        }
+        let source = scratch.join(file);
+        match file {
+            NAME => fs::write(&source, format!("{}\n", environment::hostname(&pod.pod)))?,
+            super::names::RESOLVER => fs::write(&source, resolver())?,
+            // It is there already.
+            _ => {}
+        }
+        mounts.push(Mount { target: target.into(), source, ..Mount::default() });
+    }
+    Ok(())
 }
 
 fn is_read_only(container: &Container) -> bool {
@@ -88,7 +129,12 @@ fn mount_of(mount: &VolumeMount, source: &Path, env: &BTreeMap<String, String>) 
 }
 
 /// The files that a kubelet gives every container: its credentials, and where its last words go.
-fn own_files(shared: &Shared, pod: &PodEntry, container: &Container, run: u32) -> io::Result<Vec<Mount>> {
+fn own_files(
+    shared: &Shared,
+    pod: &PodEntry,
+    container: &Container,
+    (sandbox, run): (&Sandbox, u32),
+) -> io::Result<Vec<Mount>> {
     let mut mounts = Vec::new();
     let mut file = |target: PathBuf, source: PathBuf, read_only: bool| {
         mounts.push(Mount { target, source, sub_path: PathBuf::new(), read_only });
@@ -96,8 +142,7 @@ fn own_files(shared: &Shared, pod: &PodEntry, container: &Container, run: u32) -
     let credentials = shared.credentials(pod.uid.as_str());
     let taken = |path: &str| container.volume_mounts.iter().flatten().any(|mount| mount.mount_path == path);
     if credentials.is_dir() && !taken(CREDENTIALS) {
-        let spec = pod.pod.spec.as_ref();
-        hand_over(&credentials, spec.and_then(|spec| sandbox::user(spec, container)))?;
+        hand_over(&credentials, sandbox.user)?;
         file(CREDENTIALS.into(), credentials, true);
     }
     let words = words_path(shared, pod, &container.name, run);

@@ -255,7 +255,10 @@ fn take_in(shared: &Shared, entry: &PodEntry, rounds: &mut Rounds, now: Timestam
 async fn perform(shared: &Shared, entry: &PodEntry, plan: &Plan) {
     for (index, signal) in &plan.signals {
         let run = entry.memory.lock().containers[*index].restarts;
-        shared.runtime.kill(&container_id(entry, *index, run), *signal);
+        let of_image = entry.surroundings.lock().get(index).and_then(|surroundings| surroundings.stop_signal);
+        let is_usual = *signal == plan::SIGTERM && entry.facts.containers[*index].stop_signal.is_none();
+        let signal = of_image.filter(|_| is_usual).unwrap_or(*signal);
+        shared.runtime.kill(&container_id(entry, *index, run), signal);
     }
     for event in &plan.events {
         tell(shared, entry, event);
@@ -297,16 +300,19 @@ impl Drop for Starting<'_> {
 async fn start(shared: &Shared, entry: &PodEntry, index: usize, run: u32) {
     let _starting = Starting::count(shared);
     let id = container_id(entry, index, run);
-    let spec = match prepare::prepare(shared, entry, index, id.clone()).await {
-        Ok(spec) => spec,
+    let prepared = match prepare::prepare(shared, entry, index, id.clone()).await {
+        Ok(prepared) => prepared,
         Err(refusal) => return refused(shared, entry, index, &id, refusal),
     };
+    let (spec, stop_signal) = (prepared.spec, prepared.stop_signal);
     let image = &entry.facts.containers[index].image;
-    let pulled = format!("Container image {image:?} already present on machine and can be accessed by the pod");
-    tell(shared, entry, &PodEvent::normal(index, "Pulled", pulled));
+    if !prepared.told {
+        let pulled = format!("Container image {image:?} already present on machine and can be accessed by the pod");
+        tell(shared, entry, &PodEvent::normal(index, "Pulled", pulled));
+    }
     tell(shared, entry, &PodEvent::normal(index, "Created", "Container created"));
     let (env, cwd, sandboxed) = (spec.env.clone(), spec.cwd.clone(), spec.sandbox.is_some());
-    let surroundings = Surroundings { id: id.clone(), env, cwd, sandboxed };
+    let surroundings = Surroundings { id: id.clone(), env, cwd, sandboxed, stop_signal };
     match shared.runtime.start(spec).await {
         Ok(started) => {
             entry.surroundings.lock().insert(index, surroundings);
@@ -327,6 +333,22 @@ fn refused(shared: &Shared, entry: &PodEntry, index: usize, id: &ContainerId, re
         }
         prepare::Refusal::Image(message) => {
             memory.blocked(index, "ErrImagePull", message.clone(), false, now);
+            message
+        }
+        prepare::Refusal::Name(message) => {
+            memory.blocked(index, "InvalidImageName", message, false, now);
+            "InvalidImageName".to_owned()
+        }
+        prepare::Refusal::Pull(message) => {
+            memory.pull_failed(index, message, now);
+            "ErrImagePull".to_owned()
+        }
+        prepare::Refusal::NeverPull(message) => {
+            memory.blocked(index, "ErrImageNeverPull", message, true, now);
+            "ErrImageNeverPull".to_owned()
+        }
+        prepare::Refusal::Create(message) => {
+            memory.blocked(index, "CreateContainerError", message.clone(), true, now);
             message
         }
         prepare::Refusal::Config(message) => {
@@ -395,6 +417,7 @@ async fn conclude(shared: Arc<Shared>, entry: Arc<PodEntry>, mut rounds: Rounds,
     names::forget(&shared, &entry.uid);
     if shared.runtime.runs_programs() {
         super::remove(&shared.credentials(entry.uid.as_str()));
+        super::images::remove_roots(&shared, &entry);
     }
     while !write(&shared, &entry, &mut rounds).await {
         pause(&shared).await;

@@ -110,10 +110,9 @@ impl Containers {
         self.running.contains_key(&token)
     }
 
-    /// The first process of the sandbox that a container lives in, if it lives in one, and whether that is among the
-    /// host's processes.
-    pub(super) fn sandbox_of(&self, token: u64) -> Option<(Pid, bool)> {
-        Some((*self.running.get(&token)?, self.sandboxed.get(&token)?.shares_processes))
+    /// The first process of the sandbox that a container lives in, if it lives in one, and what is known of that.
+    pub(super) fn sandbox_of(&self, token: u64) -> Option<(Pid, &Sandboxed)> {
+        Some((*self.running.get(&token)?, self.sandboxed.get(&token)?))
     }
 
     /// Signals the group of a running container, or of a process beside it.

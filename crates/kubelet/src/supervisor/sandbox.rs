@@ -14,6 +14,7 @@ mod identity;
 mod init;
 mod mounts;
 mod program;
+mod root;
 mod shadow;
 
 use std::fs::File;
@@ -24,6 +25,8 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{Pid, pipe2};
 use rustix::process::{PidfdFlags, pidfd_open};
+
+pub(super) use identity::Rights;
 
 use crate::runtime::sandbox::{Sandbox, Stage};
 use crate::runtime::wire::StartCommand;
@@ -78,6 +81,8 @@ pub(super) struct Sandboxed {
     /// Where the program's end is told, unless the process is the program.
     pub(super) end: Option<EndPipe>,
     pub(super) shares_processes: bool,
+    /// What processes that enter it may do.
+    pub(super) rights: Rights,
 }
 
 impl Spawned {
@@ -117,7 +122,7 @@ impl Pipes {
     }
 
     /// For the supervisor: waits until the program runs, or tells why it does not.
-    fn outcome(self, pid: Pid) -> Result<Spawned, Failure> {
+    fn outcome(self, pid: Pid, rights: Rights) -> Result<Spawned, Failure> {
         let Self { failure: (failure, failure_far), end } = self;
         drop(failure_far);
         let shares_processes = end.is_none();
@@ -126,7 +131,7 @@ impl Pipes {
         let read = File::from(failure).read_to_end(&mut bytes);
         let number = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(i32::from_le_bytes);
         let failure = match (read, number(0), number(4)) {
-            (Ok(0), ..) => return Ok(Spawned { pid, sandboxed: Some(Sandboxed { end, shares_processes }) }),
+            (Ok(0), ..) => return Ok(Spawned { pid, sandboxed: Some(Sandboxed { end, shares_processes, rights }) }),
             (_, Some(stage), Some(errno)) => Failure { stage: Stage::from_code(stage), errno: Errno::from_raw(errno) },
             _ => Failure { stage: Stage::Exec, errno: Errno::EIO },
         };
@@ -140,7 +145,7 @@ impl Pipes {
 pub(super) fn spawn(start: &StartCommand, sandbox: &Sandbox, streams: &[OwnedFd]) -> Result<Spawned, Failure> {
     let pipes = Pipes::open(sandbox.shares_processes)?;
     let pid = init::start(start, sandbox, streams, &pipes)?;
-    pipes.outcome(pid)
+    pipes.outcome(pid, Rights::of(sandbox))
 }
 
 /// Starts a program in the sandbox of a container, whose first process this is, and answers once it runs.
@@ -149,15 +154,15 @@ pub(super) fn spawn(start: &StartCommand, sandbox: &Sandbox, streams: &[OwnedFd]
 pub(super) fn spawn_within(
     start: &StartCommand,
     first: Pid,
-    shares_processes: bool,
+    sandboxed: &Sandboxed,
     streams: &[OwnedFd],
 ) -> Result<Spawned, Failure> {
     let failed = Failure::at::<rustix::io::Errno>(Stage::Exec);
     let first = rustix::process::Pid::from_raw(first.as_raw()).ok_or(rustix::io::Errno::SRCH).map_err(&failed)?;
     let first = pidfd_open(first, PidfdFlags::empty()).map_err(&failed)?;
-    let pipes = Pipes::open(shares_processes)?;
-    let pid = enter::start(start, first.as_fd(), shares_processes, streams, &pipes)?;
-    pipes.outcome(pid)
+    let pipes = Pipes::open(sandboxed.shares_processes)?;
+    let pid = enter::start(start, first.as_fd(), sandboxed, streams, &pipes)?;
+    pipes.outcome(pid, Rights::default())
 }
 
 /// Set in the supervisor's environment, it makes the supervisor find no namespaces: for tests of what holds without.

@@ -3,7 +3,9 @@
 
 mod changed;
 mod fake_api;
+mod images;
 mod lifecycle;
+mod rootfs;
 mod servers;
 
 use std::sync::{Arc, Mutex};
@@ -37,6 +39,15 @@ fn node_with(see: impl FnOnce(Arc<dyn Runtime>) -> Arc<dyn Runtime>) -> Node {
 
 /// The same, by another clock.
 fn node_at(clock: SharedClock, see: impl FnOnce(Arc<dyn Runtime>) -> Arc<dyn Runtime>) -> Node {
+    node_set(clock, see, |_| {})
+}
+
+/// The same with settings of the test's.
+fn node_set(
+    clock: SharedClock,
+    see: impl FnOnce(Arc<dyn Runtime>) -> Arc<dyn Runtime>,
+    set: impl FnOnce(&mut KubeletConfig),
+) -> Node {
     let api = Arc::new(FakeApi::default());
     let directory = tempfile::tempdir().unwrap();
     let logs = Arc::new(Logs::default());
@@ -49,6 +60,7 @@ fn node_at(clock: SharedClock, see: impl FnOnce(Arc<dyn Runtime>) -> Arc<dyn Run
     let containers = Containers { runtime: see(Arc::new(runtime)), exits, logs };
     let mut config = KubeletConfig::new("n", directory.path().to_owned());
     config.image_rules = vec!["mapped=/bin/echo".parse().unwrap(), "environment=/usr/bin/env".parse().unwrap()];
+    set(&mut config);
     let kubelet = Kubelet::start(config, api.client(), clock, containers);
     Node { api, kubelet, directory }
 }

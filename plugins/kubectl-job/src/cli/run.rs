@@ -138,18 +138,22 @@ pub(crate) struct PlaceFlags {
 /// Which programs stand for which images.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ImageFlags {
-    /// Run this local program for containers of that image; repeatable
+    /// What stands for that image: a local program, or rootfs:DIR, oci:DIR[:TAG], oci-archive:FILE[:TAG],
+    /// docker-archive:FILE[:NAME], or host: for its files where others are pulled; repeatable
     #[arg(long = "map-image", value_name = "NAME=PROGRAM")]
     pub(crate) map_image: Vec<String>,
     /// File with one NAME=PROGRAM per line
     #[arg(long = "map-images", value_name = "FILE")]
     pub(crate) map_images: Option<PathBuf>,
+    /// Pull images that are not mapped from their registries; else nothing is ever pulled
+    #[arg(long)]
+    pub(crate) pull: bool,
 }
 
 impl ImageFlags {
     /// Whether no rule was given.
     pub(crate) fn is_none(&self) -> bool {
-        self.map_image.is_empty() && self.map_images.is_none()
+        self.map_image.is_empty() && self.map_images.is_none() && !self.pull
     }
 }
 

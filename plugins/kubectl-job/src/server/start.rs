@@ -8,6 +8,7 @@ use anyhow::Context as _;
 
 use super::state::{ServerInfo, StateDir};
 use crate::cli::verbs::ServeArgs;
+use crate::embedded::ImageTarget;
 use crate::exit::{Code, Failure};
 use crate::screen::{Screen, escape};
 
@@ -88,17 +89,17 @@ pub(crate) fn arguments(options: &ServeArgs) -> Vec<String> {
     if let Some(path) = &options.images.map_images {
         arguments.push(format!("--map-images={}", absolute(path).display()));
     }
+    if options.images.pull {
+        arguments.push("--pull".to_owned());
+    }
     arguments
 }
 
 /// A rule whose program is a path keeps its meaning in another directory.
 fn absolute_rule(rule: &str) -> String {
     match rule.split_once('=') {
-        Some((name, program)) if program.contains('/') => match std::path::absolute(program) {
-            Ok(path) => format!("{name}={}", path.display()),
-            Err(_) => rule.to_owned(),
-        },
-        _ => rule.to_owned(),
+        Some((name, target)) => format!("{name}={}", ImageTarget::absolute(target)),
+        None => rule.to_owned(),
     }
 }
 
@@ -109,7 +110,8 @@ mod tests {
 
     #[test]
     fn options_survive_the_way_to_another_directory() {
-        let images = ImageFlags { map_image: vec!["a=./bin/a".to_owned(), "b=cat".to_owned()], map_images: None };
+        let rules = ["a=./bin/a", "b=cat", "c=oci:layout:v1"].map(str::to_owned);
+        let images = ImageFlags { map_image: rules.to_vec(), map_images: None, pull: true };
         let options = ServeArgs { port: 7, images, ..ServeArgs::default() };
         let here = std::env::current_dir().expect("a directory");
         let expected = [
@@ -118,6 +120,8 @@ mod tests {
             "--clock=real".to_owned(),
             format!("--map-image=a={}", here.join("bin/a").display()),
             "--map-image=b=cat".to_owned(),
+            format!("--map-image=c=oci:{}", here.join("layout:v1").display()),
+            "--pull".to_owned(),
         ];
         assert_eq!(arguments(&options), expected);
     }

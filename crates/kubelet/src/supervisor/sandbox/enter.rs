@@ -10,7 +10,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use nix::unistd::{ForkResult, Pid, fork};
 use rustix::thread::{ThreadNameSpaceType as Kind, move_into_thread_name_spaces};
 
-use super::{Failure, Pipes, identity, program};
+use super::{Failure, Pipes, Sandboxed, identity, program};
 use crate::runtime::sandbox::Stage;
 use crate::runtime::wire::StartCommand;
 
@@ -18,7 +18,7 @@ use crate::runtime::wire::StartCommand;
 pub(super) fn start(
     start: &StartCommand,
     init: BorrowedFd<'_>,
-    shares_processes: bool,
+    sandboxed: &Sandboxed,
     streams: &[OwnedFd],
     pipes: &Pipes,
 ) -> Result<Pid, Failure> {
@@ -27,9 +27,9 @@ pub(super) fn start(
         ForkResult::Parent { child } => Ok(child),
         ForkResult::Child => {
             // First, while the descriptor is still there.
-            let joined = join(init, shares_processes, start);
+            let joined = join(init, sandboxed, start);
             match (program::settle(streams, start.stdio, pipes), joined) {
-                (Ok(voice), Ok(())) if shares_processes => voice.become_program(start),
+                (Ok(voice), Ok(())) if sandboxed.shares_processes => voice.become_program(start),
                 (Ok(voice), Ok(())) => voice.run(start),
                 (Ok(voice), Err(failure)) | (Err((voice, failure)), _) => voice.fail(failure),
             }
@@ -37,9 +37,9 @@ pub(super) fn start(
     }
 }
 
-fn join(init: BorrowedFd<'_>, shares_processes: bool, start: &StartCommand) -> Result<(), Failure> {
+fn join(init: BorrowedFd<'_>, sandboxed: &Sandboxed, start: &StartCommand) -> Result<(), Failure> {
     let mut inside = Kind::MOUNT | Kind::HOST_NAME_AND_NIS_DOMAIN_NAME;
-    if !shares_processes {
+    if !sandboxed.shares_processes {
         inside |= Kind::PROCESS_ID;
     }
     // User ids and network may be the host's. Joining a user namespace that one is in is refused, and so is the host's
@@ -47,11 +47,12 @@ fn join(init: BorrowedFd<'_>, shares_processes: bool, start: &StartCommand) -> R
     let ways = [inside | Kind::USER | Kind::NETWORK, inside | Kind::USER, inside | Kind::NETWORK, inside];
     let mut joined = Err(rustix::io::Errno::INVAL);
     for way in ways {
-        joined = joined.or_else(|_| move_into_thread_name_spaces(init, way));
+        joined = joined.or_else(|_| move_into_thread_name_spaces(init, way).map(|()| way));
     }
-    joined.map_err(Failure::at(Stage::Namespaces))?;
+    let way = joined.map_err(Failure::at(Stage::Namespaces))?;
+    std::env::set_current_dir(&start.cwd).map_err(Failure::at(Stage::Directory))?;
+    sandboxed.rights.take_on(way.contains(Kind::USER))?;
     // After the ids may have changed, which clears it.
     identity::end_with_the_supervisor();
-    let directory = std::env::set_current_dir(&start.cwd);
-    directory.map_err(Failure::at(Stage::Directory))
+    Ok(())
 }

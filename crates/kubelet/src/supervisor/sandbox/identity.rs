@@ -40,22 +40,74 @@ pub(super) fn map(outside: Outside, sandbox: &Sandbox) -> Result<(), Failure> {
     write("/proc/self/gid_map", format!("{group} {} 1", outside.group))
 }
 
-/// As root without a user namespace: becomes the user that the sandbox asks for.
-pub(super) fn become_user(sandbox: &Sandbox) -> Result<(), Failure> {
-    let failed = Failure::at::<Errno>(Stage::User);
-    if sandbox.user.is_none() && sandbox.group.is_none() {
-        return Ok(());
+/// What a process of a sandbox may do, whether it is the main one or runs beside it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rights {
+    user: Option<u32>,
+    group: Option<u32>,
+    groups: Vec<u32>,
+    capabilities: Option<u64>,
+    no_new_privileges: bool,
+}
+
+impl Rights {
+    pub(super) fn of(sandbox: &Sandbox) -> Self {
+        Self {
+            user: sandbox.user,
+            group: sandbox.group,
+            groups: sandbox.groups.clone(),
+            capabilities: sandbox.capabilities,
+            no_new_privileges: sandbox.no_new_privileges,
+        }
     }
-    let (user, group) = (sandbox.user.unwrap_or(0), sandbox.group.unwrap_or(0));
-    // SAFETY: one thread; plain system calls.
-    let results = unsafe {
-        [
-            libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()),
-            libc::syscall(libc::SYS_setresgid, group, group, group),
-            libc::syscall(libc::SYS_setresuid, user, user, user),
-        ]
-    };
-    if results.iter().all(|result| *result == 0) { Ok(()) } else { Err(failed(Errno::last())) }
+
+    /// Gives up what is not granted; as root without a user namespace, becomes the user that the sandbox asks for.
+    pub(super) fn take_on(&self, own_users: bool) -> Result<(), Failure> {
+        if let Some(kept) = self.capabilities {
+            drop_capabilities(kept)?;
+        }
+        if !own_users {
+            self.become_user()?;
+        }
+        if self.no_new_privileges {
+            prctl::set_no_new_privs().map_err(Failure::at(Stage::User))?;
+        }
+        Ok(())
+    }
+
+    fn become_user(&self) -> Result<(), Failure> {
+        if self.user.is_none() && self.group.is_none() && self.groups.is_empty() {
+            return Ok(());
+        }
+        let (user, group) = (self.user.unwrap_or(0), self.group.unwrap_or(0));
+        // SAFETY: one thread; plain system calls, and the list lives through its own.
+        let results = unsafe {
+            [
+                libc::syscall(libc::SYS_setgroups, self.groups.len(), self.groups.as_ptr()),
+                libc::syscall(libc::SYS_setresgid, group, group, group),
+                libc::syscall(libc::SYS_setresuid, user, user, user),
+            ]
+        };
+        if results.iter().all(|result| *result == 0) { Ok(()) } else { Err(Failure::at(Stage::User)(Errno::last())) }
+    }
+}
+
+/// Drops capabilities for good, so that root does not get them back with the next program.
+fn drop_capabilities(kept: u64) -> Result<(), Failure> {
+    for capability in 0..u64::from(u64::BITS) {
+        if kept & (1 << capability) != 0 {
+            continue;
+        }
+        // SAFETY: plain system call.
+        let dropped = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        match Errno::result(dropped) {
+            // The kernel has no more.
+            Err(Errno::EINVAL) => break,
+            Err(errno) => return Err(Failure { stage: Stage::User, errno }),
+            Ok(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Gives the sandbox its name.

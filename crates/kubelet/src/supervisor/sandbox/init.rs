@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::unistd::Pid;
 
-use super::identity::{self, Outside};
+use super::identity::{self, Outside, Rights};
 use super::{Failure, Pipes, mounts, program};
 use crate::runtime::sandbox::{Sandbox, Stage};
 use crate::runtime::wire::StartCommand;
@@ -84,12 +84,10 @@ fn build(start: &StartCommand, sandbox: &Sandbox, outside: Option<Outside>) -> R
     if sandbox.own_network {
         identity::raise_loopback()?;
     }
-    mounts::build(sandbox)?;
+    mounts::build(sandbox, &start.cwd, outside.is_some())?;
     // Before the ids change: the directory may lie where only the server's own user may look.
     std::env::set_current_dir(&start.cwd).map_err(Failure::at(Stage::Directory))?;
-    if outside.is_none() {
-        identity::become_user(sandbox)?;
-    }
+    Rights::of(sandbox).take_on(outside.is_some())?;
     // After the last change of ids, which clears it.
     identity::end_with_the_supervisor();
     Ok(())

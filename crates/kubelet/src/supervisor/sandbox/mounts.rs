@@ -14,15 +14,13 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use nix::libc;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2};
-use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, move_mount,
-    open_tree, unmount,
-};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 use rustix::process::pivot_root;
 
 use super::Failure;
+use super::root::Kernel;
 use super::shadow::{self, attach, detached};
-use crate::runtime::sandbox::{Mount, Sandbox, Stage};
+use crate::runtime::sandbox::{Mount, Root, Sandbox, Stage};
 
 /// A source that is ready to be mounted.
 struct Source {
@@ -31,30 +29,58 @@ struct Source {
 }
 
 /// Builds the file system in a mount namespace that is this process's own.
-pub(super) fn build(sandbox: &Sandbox) -> Result<(), Failure> {
-    let root_failed = Failure::at::<io::Error>(Stage::Root);
+pub(super) fn build(sandbox: &Sandbox, cwd: &Path, own_users: bool) -> Result<(), Failure> {
     let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
     mount_change("/", private).map_err(Failure::at(Stage::Root))?;
     let mut sources = Vec::with_capacity(sandbox.mounts.len());
     for (index, mount) in sandbox.mounts.iter().enumerate() {
         sources.push(open(mount).map_err(Failure::at(at(index)))?);
     }
-    let mut own = Own::default();
     match &sandbox.root {
-        Some(root) => enter_root(root).map_err(&root_failed)?,
-        None if sandbox.mounts.iter().any(|mount| needs_root_entry(&mount.target)) => {
-            shadow::root().map_err(&root_failed)?;
-            own.directories.insert(PathBuf::from("/"));
-        }
-        None => {}
+        Some(root) => build_in(root, sandbox, &sources, cwd, own_users),
+        None => build_on_host(sandbox, &sources),
+    }
+}
+
+/// The host's files, with the mounts among them.
+fn build_on_host(sandbox: &Sandbox, sources: &[Source]) -> Result<(), Failure> {
+    let mut own = Own::default();
+    if sandbox.mounts.iter().any(|mount| needs_root_entry(&mount.target)) {
+        shadow::root().map_err(Failure::at(Stage::Root))?;
+        own.directories.insert(PathBuf::from("/"));
     }
     if !sandbox.shares_processes {
-        mount_proc();
+        mount_proc().ok();
     }
     if sandbox.read_only_root {
-        seal(&mut own, sandbox, &sources)?;
+        seal(&mut own, sandbox, sources)?;
     }
-    for (index, (mount, source)) in sandbox.mounts.iter().zip(&sources).enumerate() {
+    place(&mut own, sandbox, sources)
+}
+
+/// A root of its own, with the mounts and what the kernel shows.
+fn build_in(root: &Root, sandbox: &Sandbox, sources: &[Source], cwd: &Path, own_users: bool) -> Result<(), Failure> {
+    let failed = Failure::at::<io::Error>(Stage::Root);
+    let mut own = Own::default();
+    let kernel = Kernel::open();
+    super::root::enter(root, cwd, own_users)?;
+    own.volumes.push(PathBuf::from("/"));
+    if sandbox.read_only_root {
+        seal(&mut own, sandbox, sources)?;
+        own.volumes.clear();
+    }
+    kernel.mount().map_err(&failed)?;
+    own.volumes.push(PathBuf::from("/dev"));
+    place(&mut own, sandbox, sources)?;
+    // Last: until now no link of the image could lead through it to what other processes see.
+    match mount_proc() {
+        Err(_) if own_users => kernel.mount_hosts_proc().map_err(failed),
+        _ => Ok(()),
+    }
+}
+
+fn place(own: &mut Own, sandbox: &Sandbox, sources: &[Source]) -> Result<(), Failure> {
+    for (index, (mount, source)) in sandbox.mounts.iter().zip(sources).enumerate() {
         let target = own.make(&mount.target, source.is_directory).map_err(Failure::at(at(index)))?;
         attach(&source.tree, &target).map_err(Failure::at(at(index)))?;
         own.mounted(target, mount.read_only);
@@ -99,27 +125,6 @@ fn needs_root_entry(target: &Path) -> bool {
     first.is_some_and(|first| fs::metadata(Path::new("/").join(first)).is_err())
 }
 
-/// Makes a directory of the host the root, with the kernel's file systems in it.
-fn enter_root(root: &Path) -> io::Result<()> {
-    let tree = detached(&rustix::fs::open(root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?, "", true)?;
-    let kernel: Vec<(&str, OwnedFd)> = ["proc", "sys", "dev"]
-        .into_iter()
-        .filter_map(|name| {
-            let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-            Some((name, open_tree(CWD, Path::new("/").join(name), flags).ok()?))
-        })
-        .collect();
-    attach(&tree, root)?;
-    std::env::set_current_dir(root)?;
-    for (name, tree) in kernel {
-        // A root without the directory goes without what belongs there.
-        if Path::new(name).is_dir() {
-            move_mount(&tree, "", CWD, name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
-        }
-    }
-    leave_old_root()
-}
-
 /// Makes the current directory, which is a mount, the root.
 pub(super) fn leave_old_root() -> io::Result<()> {
     // The old root ends up on top of the new one, and goes from there.
@@ -130,9 +135,9 @@ pub(super) fn leave_old_root() -> io::Result<()> {
 
 /// Shows the sandbox's own processes. Where the host's is masked in part the kernel refuses a new one; then the host's
 /// stays.
-fn mount_proc() {
+fn mount_proc() -> rustix::io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    let _ = mount("proc", "/proc", "proc", flags, None);
+    mount("proc", "/proc", "proc", flags, None)
 }
 
 /// Makes an empty file, or a directory, in a directory whose path has no link in it.
