@@ -13,6 +13,13 @@ pub(super) fn files(session: &Session) -> anyhow::Result<()> {
             "apiVersion: v1\nkind: ReplicationController\nmetadata: {{name: web}}\nspec:\n  replicas: 0\n  template:\n    {pods}\n"
         ),
     )?;
+    // `tail` keeps what it read until somebody takes it.
+    session.file(
+        "hog.yaml",
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: hog}\nspec:\n  backoffLimit: 0\n  template:\n    spec:\n      restartPolicy: Never\n      \
+         containers:\n      - name: hog\n        image: busybox\n        command: [sh, -c, 'head -c 128M /dev/zero | tail -c 128M | sleep 1000']\n        \
+         resources: {limits: {memory: 64Mi}}\n",
+    )?;
     session.file(
         "template.yaml",
         "apiVersion: v1\nkind: PodTemplate\nmetadata: {name: one}\ntemplate:\n  metadata: {labels: {app: one}}\n  spec:\n    containers: [{name: c, image: busybox}]\n",
@@ -25,7 +32,21 @@ pub(super) fn steps() -> Vec<Step> {
     steps.extend(jobs_from_cron_jobs());
     steps.extend(refused());
     steps.extend(controllers());
+    steps.extend(memory());
     steps
+}
+
+/// A limit of memory, which is held, and so not warned of.
+fn memory() -> Vec<Step> {
+    vec![
+        step("apply -f {work}/hog.yaml").out("job.batch/hog created"),
+        step("wait --for=condition=failed job/hog --timeout=60s").out("job.batch/hog condition met"),
+        step("get pods -l job-name=hog -o jsonpath={.items[0].status.containerStatuses[0].state.terminated.reason}")
+            .out("OOMKilled"),
+        step("get pods -l job-name=hog").has("hog-* 0/1 OOMKilled 0 *"),
+        step("describe pods -l job-name=hog").has("Reason: OOMKilled").has("Exit Code: 137"),
+        step("delete job hog").out("job.batch \"hog\" deleted*"),
+    ]
 }
 
 fn cron_jobs() -> Vec<Step> {
