@@ -16,6 +16,7 @@ mod pod_logs;
 mod prepare;
 mod prober;
 mod sessions;
+mod updates;
 mod volumes;
 mod worker;
 

@@ -26,15 +26,16 @@ pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<
     let folder = tempfile::Builder::new().prefix("images-").tempdir()?;
     let image = Image::make(folder.path())?;
     let registry = Registry::start(folder.path(), "open", false)?;
-    for tag in ["v1", "broken", "other"] {
-        registry.push(&format!("team/{tag}"), "v1", &image)?;
-    }
+    registry.push("team/v1", "v1", &image)?;
+    registry.push("team/broken", "v1", &image)?;
+    // Other bytes, so that one image does not stand for another.
+    registry.push("team/other", "v1", &Image::another(folder.path(), "other")?)?;
     registry.push("team/evil", "v1", &Image::evil(folder.path())?)?;
     let server = Server::start(&context.binary, &["--pull"])?;
     let pods = Pods::of(&server)?;
     pulled(&pods, &registry, report)?;
     refused(&pods, &registry, &image, report)?;
-    credentials(&pods, &image, folder.path(), report)?;
+    credentials(&pods, folder.path(), report)?;
     let name = registry.name("team/other");
     drop(registry);
     gone(&pods, &name, report)?;
@@ -106,10 +107,9 @@ fn refused(pods: &Pods, registry: &Registry, image: &Image, report: &mut Report)
     Ok(())
 }
 
-fn credentials(pods: &Pods, image: &Image, folder: &std::path::Path, report: &mut Report) -> anyhow::Result<()> {
+fn credentials(pods: &Pods, folder: &std::path::Path, report: &mut Report) -> anyhow::Result<()> {
     let registry = Registry::start(folder, "closed", true)?;
-    // Other bytes, so that another registry's image does not stand for it.
-    let own = image.another(folder)?;
+    let own = Image::another(folder, "secret")?;
     registry.push("team/secret", "v1", &own)?;
     let name = registry.name("team/secret");
     pods.create("stranger", &container(&name, json!({})))?;
@@ -167,7 +167,7 @@ fn never_unasked(
     let pods = Pods::of(&server)?;
     pods.create("boxed", &container("boxed", json!({})))?;
     report.check("an image of this machine runs without a registry", pods.ends("boxed"));
-    let images = server.state().join("images");
+    let images = server.state().join("data/images");
     server.stop()?;
     let kept = fs::read_dir(images.join("roots")).map_or(0, Iterator::count);
     let right = if kept == 1 { Ok(()) } else { Err(format!("{kept} roots")) };

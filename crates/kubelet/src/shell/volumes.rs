@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use api::k8s::api::core::v1::{Container, PodSpec, Volume, VolumeMount};
+use api::k8s::api::core::v1::{Container, Pod, PodSpec, Volume, VolumeMount};
 
 use super::Shared;
 use super::access;
@@ -37,7 +37,7 @@ pub(super) async fn sandbox_of(
     let spec = pod.pod.spec.as_ref().ok_or_else(|| Refusal::Runtime("the pod has no spec".to_owned()))?;
     let mut sources = BTreeMap::new();
     for volume in volumes::mounted(&pod.pod, container) {
-        let made = set_up(shared, pod, volume).await;
+        let made = set_up(shared, pod, &pod.pod, volume).await;
         let path = made.map_err(|text| {
             Refusal::Mount(format!("MountVolume.SetUp failed for volume \"{}\" : {text}", volume.name))
         })?;
@@ -174,8 +174,8 @@ pub(super) fn words_path(shared: &Shared, pod: &PodEntry, container: &str, run: 
     shared.scratch(pod.uid.as_str()).join(WORDS).join(format!("{container}.{run}"))
 }
 
-/// Makes one volume ready; where it is on this host.
-async fn set_up(shared: &Shared, pod: &PodEntry, volume: &Volume) -> Result<PathBuf, String> {
+/// Makes one volume ready, or brings its files up to date with the pod as it is now; where it is on this host.
+pub(super) async fn set_up(shared: &Shared, pod: &PodEntry, current: &Pod, volume: &Volume) -> Result<PathBuf, String> {
     let text = |error: io::Error| error.to_string();
     let own = shared.scratch(pod.uid.as_str()).join(VOLUMES).join(&volume.name);
     match volumes::kind(volume) {
@@ -193,7 +193,7 @@ async fn set_up(shared: &Shared, pod: &PodEntry, volume: &Volume) -> Result<Path
             let wants: Vec<Wants<'_>> = projections.iter().map(volumes::Projection::wants).collect();
             let (sources, tokens) = fetch(shared, pod, &wants).await?;
             let host: Host = super::node::host(shared, pod);
-            let found = Found { pod: &pod.pod, host: &host, sources: &sources, tokens: &tokens };
+            let found = Found { pod: current, host: &host, sources: &sources, tokens: &tokens };
             let mut files = Files::default();
             for projection in &projections {
                 projection.write(&found, &mut files)?;

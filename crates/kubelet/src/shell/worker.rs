@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use super::sessions::Surroundings;
-use super::{Shared, ephemeral, forget, last_words, lifecycle, names, prepare};
+use super::{Shared, ephemeral, forget, last_words, lifecycle, names, prepare, updates};
 use crate::addresses::{Lease, Pool};
 use crate::plan::{self, Memory, Plan, PodEvent, PodFacts};
 use crate::runtime::{ContainerId, Exited};
@@ -159,6 +159,8 @@ struct Rounds {
     /// What was written last.
     written: Option<Value>,
     gone: bool,
+    /// Keeps the files of its volumes as the API has them.
+    following: Option<updates::Following>,
 }
 
 /// Runs one pod to its end.
@@ -179,6 +181,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut entry: Arc<PodEntry>) {
         let acted = !plan.is_idle();
         lifecycle::begin(&shared, &entry, &plan, &mut tasks);
         perform(&shared, &entry, &plan).await;
+        if !plan.starts.is_empty() && rounds.following.is_none() {
+            rounds.following = updates::follow(&shared, &entry);
+        }
         if rounds.gone && plan.finished {
             entry.close();
             return forget(&shared, &entry.uid);

@@ -7,6 +7,7 @@ mod images;
 mod lifecycle;
 mod rootfs;
 mod servers;
+mod updates;
 
 use std::sync::{Arc, Mutex};
 

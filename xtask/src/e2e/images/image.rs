@@ -53,13 +53,12 @@ impl Image {
         Self::of_layer(folder, "layout", &fs::read(&tar)?)
     }
 
-    /// The same with another layer.
-    pub(super) fn another(&self, folder: &Path) -> anyhow::Result<Self> {
-        let _ = &self.layout;
-        fs::write(folder.join("root/other"), "other")?;
-        let tar = folder.join("other.tar");
-        shell::run(Command::new("tar").arg("-cf").arg(&tar).arg("-C").arg(folder.join("root")).arg("."))?;
-        Self::of_layer(folder, "other", &fs::read(&tar)?)
+    /// The same with one file more.
+    pub(super) fn another(folder: &Path, name: &str) -> anyhow::Result<Self> {
+        let (root, tar) = (folder.join("root"), folder.join(format!("{name}.tar")));
+        fs::write(root.join(name), name)?;
+        shell::run(Command::new("tar").arg("-cf").arg(&tar).arg("-C").arg(root).arg("."))?;
+        Self::of_layer(folder, name, &fs::read(&tar)?)
     }
 
     /// One whose layer names a file outside.
