@@ -64,6 +64,11 @@ const ISOLATED: &str = "isolated";
 /// Why a pod that wants to be isolated does not run.
 pub(crate) const ISOLATION_MISSING: &str =
     "annotation kubectl-job/network: this machine gives no namespaces, so a pod cannot be isolated";
+/// The group that a pod's volumes belong to.
+pub(crate) fn volume_group(spec: &PodSpec) -> Option<u32> {
+    spec.security_context.as_ref()?.fs_group.and_then(|group| u32::try_from(group).ok())
+}
+
 /// The further groups that a pod asks for: its own list, and the one that its volumes belong to.
 pub(crate) fn groups(spec: &PodSpec) -> Vec<u32> {
     let Some(context) = &spec.security_context else { return Vec::new() };

@@ -20,6 +20,9 @@ use crate::{sandbox, security};
 /// Below a pod's own directory.
 const VOLUMES: &str = "volumes";
 const NAME: &str = "etc-hostname";
+/// What a group may do with the files of its volumes.
+const READ_WRITE: u32 = 0o660;
+const READ_ONLY: u32 = 0o440;
 const WORDS: &str = "termination";
 /// Where client libraries look for what a pod may do.
 const CREDENTIALS: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -178,10 +181,22 @@ pub(super) fn words_path(shared: &Shared, pod: &PodEntry, container: &str, run: 
 pub(super) async fn set_up(shared: &Shared, pod: &PodEntry, current: &Pod, volume: &Volume) -> Result<PathBuf, String> {
     let text = |error: io::Error| error.to_string();
     let own = shared.scratch(pod.uid.as_str()).join(VOLUMES).join(&volume.name);
+    // Only root gives files to groups that it is not in; others say so (`unsupported`). The policy says nothing of
+    // volumes that live and die with their pod, as all of these do.
+    let spec = pod.pod.spec.as_ref().filter(|_| rustix::process::geteuid().is_root());
+    let group = spec.and_then(sandbox::volume_group);
     match volumes::kind(volume) {
         Kind::Empty { memory } => {
             let path = if memory { memory_of(pod, &own, &volume.name).map_err(text)? } else { own };
-            disk::make_shared(&path).map_err(text)?;
+            match group {
+                // What is there was given already, and belongs to whoever made it since.
+                Some(_) if path.exists() => {}
+                Some(group) => {
+                    disk::make_shared(&path).map_err(text)?;
+                    disk::give_to_group(&path, group, READ_WRITE).map_err(text)?;
+                }
+                None => disk::make_shared(&path).map_err(text)?,
+            }
             Ok(path)
         }
         Kind::Host { path, check } => {
@@ -199,7 +214,13 @@ pub(super) async fn set_up(shared: &Shared, pod: &PodEntry, current: &Pod, volum
                 projection.write(&found, &mut files)?;
             }
             let moment = shared.clock.now().as_nanosecond().to_string();
-            disk::write(&own, &files, &moment).map_err(text)?;
+            if group.is_some() {
+                files.0.values_mut().for_each(|file| file.mode |= READ_ONLY);
+            }
+            let changed = disk::write(&own, &files, &moment).map_err(text)?;
+            if let Some(group) = group.filter(|_| changed) {
+                disk::give_to_group(&own, group, READ_ONLY).map_err(text)?;
+            }
             Ok(own)
         }
         Kind::Unsupported(field) => Err(format!("{field}: a local process cannot have such a volume")),

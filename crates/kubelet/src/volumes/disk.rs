@@ -62,6 +62,28 @@ pub(crate) fn make_host_path(path: &Path, check: super::Check) -> io::Result<()>
     }
 }
 
+/// Gives all that is in a volume to a group, with these permission bits added, and lets what is made in it belong to the
+/// group as well (`pkg/volume/volume_linux.go`). Links are not followed.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn give_to_group(path: &Path, group: u32, bits: u32) -> io::Result<()> {
+    use std::os::unix::fs::lchown;
+    let metadata = fs::symlink_metadata(path)?;
+    lchown(path, None, Some(group))?;
+    if metadata.is_symlink() {
+        return Ok(());
+    }
+    let more = if metadata.is_dir() { bits | 0o2110 } else { bits };
+    fs::set_permissions(path, fs::Permissions::from_mode(metadata.permissions().mode() & 0o7777 | more))?;
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give_to_group(&entry?.path(), group, bits)?;
+        }
+    }
+    Ok(())
+}
+
 /// Brings a directory to hold these files; whether anything changed.
 ///
 /// # Errors
@@ -162,6 +184,22 @@ mod tests {
         let mut names: Vec<_> = fs::read_dir(volume.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["..data", "..two", "a"]);
+    }
+
+    #[test]
+    fn a_volume_is_given_to_a_group_with_all_in_it() {
+        use std::os::unix::fs::MetadataExt;
+        let (volume, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(volume.path().join("deep")).unwrap();
+        fs::write(volume.path().join("deep/file"), "").unwrap();
+        fs::set_permissions(volume.path().join("deep/file"), fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(outside.path(), volume.path().join("out")).unwrap();
+        let before = fs::metadata(outside.path()).unwrap().mode();
+        let group = rustix::process::getegid().as_raw();
+        give_to_group(volume.path(), group, 0o660).unwrap();
+        let mode = |path: &str| fs::metadata(volume.path().join(path)).unwrap().mode() & 0o7777;
+        assert_eq!((mode("deep") & 0o2770, mode("deep/file")), (0o2770, 0o660));
+        assert_eq!(fs::metadata(outside.path()).unwrap().mode(), before);
     }
 
     #[test]

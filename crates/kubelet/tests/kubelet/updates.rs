@@ -61,3 +61,26 @@ async fn labels_that_change_change_in_files() {
     node.api.add("pods", pod);
     says(&node, "labelled", &["a=\"b\""], |_| {}).await;
 }
+
+#[tokio::test]
+async fn volumes_belong_to_the_groups_of_their_pods_where_root_may_say_so() {
+    let node = node();
+    node.api.add("configmaps", map("one"));
+    let script = "id -G; ls -ldn /of-a-test /of-a-test-map/..data/key | cut -d ' ' -f 1,4; touch /of-a-test/made; \
+        ls -ln /of-a-test/made | cut -d ' ' -f 4";
+    let spec = json!({"restartPolicy": "Never",
+        "securityContext": {"fsGroup": 4321, "supplementalGroups": [77], "runAsUser": 1234, "runAsGroup": 1235},
+        "volumes": [{"name": "e", "emptyDir": {}}, {"name": "m", "configMap": {"name": "map", "defaultMode": 256}}],
+        "containers": [{"name": "c", "image": "x", "command": ["sh", "-c", script], "volumeMounts": [
+            {"name": "e", "mountPath": "/of-a-test"}, {"name": "m", "mountPath": "/of-a-test-map"}]}]});
+    node.api.add_pod("grouped", spec);
+    node.reaches("grouped", "Succeeded").await;
+    let said = node.log("grouped", &LogOptions::default()).await.unwrap();
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    if is_root {
+        assert_eq!(said, "1235 77 4321\ndrwxrwsrwx 4321\n-r--r----- 4321\n4321\n");
+    } else {
+        // Nobody gives a group away that is not theirs: the node says that it is not honoured.
+        assert!(said.starts_with("1235"), "{said}");
+    }
+}
