@@ -30,11 +30,18 @@ impl Add for Count {
 /// One step of the run.
 type Step = fn() -> anyhow::Result<Count>;
 
-/// Runs every step.
+/// What `cargo xtask ci` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// Only these steps, by the names that a run prints
+    steps: Vec<String>,
+}
+
+/// Runs every step, or those that are named.
 ///
 /// # Errors
 /// When a step cannot be run at all.
-pub(crate) fn run() -> anyhow::Result<ExitCode> {
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let steps: [(&str, Step); 11] = [
         ("format", format),
         ("clippy", clippy),
@@ -48,8 +55,13 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         ("as nobody", elsewhere::as_nobody),
         ("without network", elsewhere::without_network),
     ];
+    let is_step = |name: &String| steps.iter().any(|(step, _)| step == name);
+    if let Some(unknown) = options.steps.iter().find(|name| !is_step(name)) {
+        bail!("there is no step {unknown:?}: {}", steps.map(|(name, _)| name).join(", "));
+    }
+    let is_wanted = |name: &str| options.steps.is_empty() || options.steps.iter().any(|step| step == name);
     let (begun, mut total) = (Instant::now(), Count::default());
-    for (name, step) in steps {
+    for (name, step) in steps.into_iter().filter(|(name, _)| is_wanted(name)) {
         println!("==> {name}");
         let started = Instant::now();
         let result = step();

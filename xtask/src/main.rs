@@ -34,7 +34,7 @@ enum Task {
     /// Set this machine up and run the pi Job through `kubectl-job run`
     Demo,
     /// Everything that must hold before a change lands
-    Ci,
+    Ci(ci::Options),
     /// The rules that the compiler cannot check
     Tidy,
     /// End-to-end tests with real clients: kubectl, Python, Rust
@@ -48,7 +48,7 @@ enum Task {
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Task::Demo => demo::run(),
-        Task::Ci => ci::run(),
+        Task::Ci(options) => ci::run(&options),
         Task::Tidy => tidy::run(),
         Task::E2e(options) => e2e::run(&options),
         Task::Soak(options) => soak::run(&options),
