@@ -2,6 +2,9 @@
 //!
 //! A record is `TIME STREAM TAG CONTENT\n`, TAG being `F` for a whole line and `P` for a part of one, so any bytes come
 //! back exactly. The file is made on the first byte; a run that prints nothing leaves none. Nothing here knows pods.
+//!
+//! Differs: a log is kept whole. Upstream's kubelet begins a new file after 10 MiB, keeps five, and readers get what is
+//! in the newest; here what a Job printed is often all that is wanted of it.
 
 mod format;
 mod memory;
