@@ -138,8 +138,9 @@ pub(crate) struct PlaceFlags {
 /// Which programs stand for which images.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ImageFlags {
-    /// What stands for that image: a local program, or rootfs:DIR, oci:DIR[:TAG], oci-archive:FILE[:TAG],
-    /// docker-archive:FILE[:NAME], or host: for its files where others are pulled; repeatable
+    /// What stands for that image: a local program, or rootfs:DIR, oci:DIR:TAG, oci-archive:FILE:TAG,
+    /// docker-archive:FILE:NAME (tag and name where there are several), or host: for its files where others are pulled;
+    /// repeatable
     #[arg(long = "map-image", value_name = "NAME=PROGRAM")]
     pub(crate) map_image: Vec<String>,
     /// File with one NAME=PROGRAM per line
