@@ -22,6 +22,7 @@ use tracing::{error, warn};
 
 use crate::choice::Choices;
 use crate::listener::{Accepted, Listener};
+use crate::listening::{Listening, Verdict, verdict};
 use crate::relay;
 use crate::table::{Front, Source, State};
 
@@ -37,6 +38,10 @@ const ACCEPTED_MAX: usize = 64;
 const LISTENERS_MAX: usize = 4096;
 /// When an address that could not be bound is tried again.
 const BIND_RETRY: SignedDuration = SignedDuration::from_secs(5);
+
+/// The wait before it is looked again whether an endpoint listens, at first and at most.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_millis(20);
+const LONGEST_LOOK: SignedDuration = SignedDuration::from_secs(1);
 
 /// Settings of a proxy.
 #[derive(Clone, Debug)]
@@ -86,8 +91,10 @@ struct Proxy {
     recorder: Recorder,
     state: State,
     open: BTreeMap<SocketAddr, Open>,
-    /// When to try again what could not be bound.
+    /// When to look again at what could not be bound.
     retry_at: Option<Timestamp>,
+    /// The wait for an endpoint to listen; it grows until something is observed.
+    look: SignedDuration,
     /// What was said about which Service, so that it is said once.
     said: BTreeSet<(Uid, String)>,
     inlet: mpsc::Sender<Accepted>,
@@ -106,6 +113,7 @@ impl Proxy {
             state: State::default(),
             open: BTreeMap::new(),
             retry_at: None,
+            look: FIRST_LOOK,
             said: BTreeSet::new(),
             inlet,
             accepted,
@@ -126,6 +134,7 @@ impl Proxy {
                     while let Some(Some((source, observation))) = observations.next().now_or_never() {
                         self.observe(source, observation);
                     }
+                    self.look = FIRST_LOOK;
                     true
                 }
                 Some(accepted) = self.accepted.recv(), if self.connections.len() < CONNECTIONS_MAX => {
@@ -183,13 +192,36 @@ impl Proxy {
                 open.listener.close().await;
             }
         }
+        let mut unbound = Vec::new();
         for (address, front) in table {
             match self.open.get_mut(&address) {
                 Some(open) => open.front = front,
-                None => self.bind(address, front),
+                None => unbound.push((address, front)),
             }
         }
+        self.bind_all(unbound);
         self.tell_unhonoured();
+    }
+
+    /// Binds what may be bound by now.
+    fn bind_all(&mut self, unbound: Vec<(SocketAddr, Front)>) {
+        if unbound.is_empty() {
+            return;
+        }
+        let listening = listening();
+        for (address, front) in unbound {
+            let verdict = listening.as_ref().map(|listening| verdict(address, &front.backends, listening));
+            match verdict {
+                None | Some(Verdict::Listen) => self.bind(address, front),
+                Some(Verdict::Direct | Verdict::Wait) => self.retry_after(self.look),
+            }
+        }
+        self.look = self.look.saturating_mul(2).min(LONGEST_LOOK);
+    }
+
+    fn retry_after(&mut self, wait: SignedDuration) {
+        let at = self.clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+        self.retry_at = Some(self.retry_at.map_or(at, |known| known.min(at)));
     }
 
     fn bind(&mut self, address: SocketAddr, front: Front) {
@@ -207,8 +239,7 @@ impl Proxy {
                 if self.said.insert((front.service.uid.clone(), text.clone())) {
                     self.recorder.event(&front.service, Severity::Warning, "ListenFailed", text);
                 }
-                let retry_at = self.clock.now().saturating_add(BIND_RETRY).unwrap_or(Timestamp::MAX);
-                self.retry_at = Some(retry_at);
+                self.retry_after(BIND_RETRY);
             }
         }
     }
@@ -229,4 +260,12 @@ impl Proxy {
         let order = open.choices.order(&open.front.backends, open.front.affinity, client.ip(), now);
         self.connections.spawn(relay::relay(stream, order));
     }
+}
+
+/// Who listens on this machine; `None` where the system does not say.
+fn listening() -> Option<Listening> {
+    let four = std::fs::read_to_string("/proc/net/tcp").ok()?;
+    // A machine may be without IPv6.
+    let six = std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
+    Some(Listening::read(&[&four, &six]))
 }

@@ -133,6 +133,31 @@ async fn an_address_that_is_taken_is_told_and_bound_when_it_is_free() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_binds_all_addresses_is_not_kept_from_it() {
+    let own = start().await;
+    let client = own.cluster.client();
+    // Nobody listens yet at the endpoint, whose port is the Service's own.
+    let free = std::net::TcpListener::bind("0.0.0.0:0").expect("a port").local_addr().expect("an address").port();
+    let service =
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db"}, "spec": {"ports": [{"port": free}]}});
+    let service = client.create(&SERVICES, Some("default"), service).await.expect("created").to_value();
+    let ip = service["spec"]["clusterIP"].as_str().expect("an address").parse().expect("an address");
+    client.create(&ENDPOINTS, Some("default"), endpoints(&[free])).await.expect("created");
+    // A second Service, observed after the first, tells when the proxy has seen both.
+    let seen = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "dns"}, "spec": {"ports": [{"port": 53, "protocol": "UDP"}]}});
+    client.create(&SERVICES, Some("default"), seen).await.expect("created");
+    let field = Some("involvedObject.name=dns,reason=NotHonoured".to_owned());
+    until_any(&client, &api::resource::EVENTS, field, |_| true).await;
+    assert!(TcpStream::connect(SocketAddr::new(ip, free)).await.is_err(), "nobody listens");
+    let all = TcpListener::bind(("0.0.0.0", free)).await.expect("the proxy has left it free");
+    // Its address is among all.
+    let reached =
+        TcpStream::connect(SocketAddr::new(ip, free)).await.expect("reached").local_addr().expect("an address");
+    assert_eq!(all.accept().await.expect("accepted").1, reached);
+    own.cluster.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_cluster_that_is_shut_down_leaves_no_address_bound() {
     let own = start().await;
     let client = own.cluster.client();

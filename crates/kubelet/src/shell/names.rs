@@ -5,7 +5,7 @@
 //! made from a list of its own, so that a Service that was there before the pod is in it from the start, and written
 //! under the lock under which changes are taken in: none is missed, and none is undone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::OpenOptions;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write as _};
@@ -69,22 +69,41 @@ struct HostsFile {
     own: OwnName,
     ip: String,
     of_host: String,
-    /// Of the text that is in it.
+    /// Of the names that are in it; `None` before it is written.
+    hash: Option<u64>,
+}
+
+/// The names for one namespace.
+#[derive(Default)]
+struct Lines {
+    lines: Vec<String>,
     hash: u64,
 }
 
-impl HostsFile {
-    /// Brings the file up to date. Its inode stays, since that is what is mounted.
-    fn write(&mut self, directory: &Directory) -> io::Result<()> {
-        let namespace = self.pod.metadata.namespace.as_deref().unwrap_or_default();
-        let wants = self.pod.spec.as_ref().is_some_and(names::are_wanted);
-        let lines = if wants { directory.lines(namespace) } else { Vec::new() };
-        let text = names::hosts(&self.pod, &self.own, &self.of_host, &self.ip, &lines);
+impl Lines {
+    fn of(directory: &Directory, namespace: &str) -> Self {
+        let lines = directory.lines(namespace);
         let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        if hasher.finish() != self.hash {
+        lines.hash(&mut hasher);
+        Self { lines, hash: hasher.finish() }
+    }
+}
+
+impl HostsFile {
+    fn namespace(&self) -> &str {
+        self.pod.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    fn wants_names(&self) -> bool {
+        self.pod.spec.as_ref().is_some_and(names::are_wanted)
+    }
+
+    /// Brings the file up to date. Its inode stays, since that is what is mounted.
+    fn write(&mut self, names: &Lines) -> io::Result<()> {
+        if self.hash != Some(names.hash) {
+            let text = names::hosts(&self.pod, &self.own, &self.of_host, &self.ip, &names.lines);
             put(&self.path, &text)?;
-            self.hash = hasher.finish();
+            self.hash = Some(names.hash);
         }
         Ok(())
     }
@@ -130,7 +149,7 @@ async fn write_hosts(shared: &Shared, pod: &PodEntry, path: &Path) -> Result<(),
         own: names::own(&pod.pod).map_err(Refusal::Config)?,
         ip: pod.facts.ip(&shared.node).to_owned(),
         of_host: std::fs::read_to_string("/etc/hosts").unwrap_or_default(),
-        hash: 0,
+        hash: None,
     };
     shared.names.wanted.notify_one();
     // Without Services of its own, a pod's names are other namespaces' only: those that are known by now do.
@@ -142,7 +161,11 @@ async fn write_hosts(shared: &Shared, pod: &PodEntry, path: &Path) -> Result<(),
         if listed.is_some() && state.version != before && attempt < TRIES {
             continue;
         }
-        file.write(listed.as_ref().unwrap_or(&state.directory)).map_err(failed)?;
+        let names = match file.wants_names() {
+            true => Lines::of(listed.as_ref().unwrap_or(&state.directory), file.namespace()),
+            false => Lines::default(),
+        };
+        file.write(&names).map_err(failed)?;
         state.files.insert(pod.uid.clone(), file);
         if state.version != before {
             shared.names.stale.notify_one();
@@ -193,9 +216,12 @@ pub(super) async fn follow(shared: Arc<Shared>) {
         while let Some(Some((source, observation))) = observations.next().now_or_never() {
             take_in(&shared, source, observation);
         }
+        let begun = shared.clock.now();
         write_all(&shared);
-        let until = shared.clock.now().saturating_add(GATHER).unwrap_or(Timestamp::MAX);
-        shared.clock.wait_until(until, Pull::No).await;
+        let now = shared.clock.now();
+        // Many files take long: most of the time is left to others.
+        let rest = now.duration_since(begun).saturating_mul(4).max(GATHER);
+        shared.clock.wait_until(now.saturating_add(rest).unwrap_or(Timestamp::MAX), Pull::No).await;
     }
 }
 
@@ -219,8 +245,15 @@ fn write_all(shared: &Shared) {
     if *listed != [true; 2] {
         return;
     }
-    for file in files.values_mut() {
-        if let Err(error) = file.write(directory) {
+    // Once for all pods of a namespace: they are many where the names are.
+    let mut by_namespace: HashMap<String, Lines> = HashMap::new();
+    for file in files.values_mut().filter(|file| file.wants_names()) {
+        let namespace = file.namespace();
+        if !by_namespace.contains_key(namespace) {
+            by_namespace.insert(namespace.to_owned(), Lines::of(directory, namespace));
+        }
+        let Some(names) = by_namespace.get(namespace) else { continue };
+        if let Err(error) = file.write(names) {
             warn!(path = %file.path.display(), %error, "the names of a pod are out of date");
         }
     }

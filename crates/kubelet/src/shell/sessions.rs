@@ -15,6 +15,7 @@ use super::{Kubelet, Shared, prepare};
 use crate::image::find_program;
 use crate::plan::State;
 use crate::runtime::{ContainerId, ExecSpec, Session};
+use crate::sandbox;
 
 /// How long a local connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,6 +77,11 @@ impl Kubelet {
             return Err(Refused { code: 500, text: "scripted pods have no ports".to_owned() });
         }
         match known {
+            Known::Live(entry) if sandbox::is_isolated(&entry.pod) == Ok(true) => {
+                // Else whoever has the port on this host would answer for it.
+                let text = format!("pod {name}_{namespace} is isolated from the network");
+                Err(Refused { code: 500, text })
+            }
             Known::Live(entry) if !entry.surroundings.lock().is_empty() => {
                 let ip = entry.facts.ip.as_deref().and_then(|ip| ip.parse().ok());
                 Ok(ForwardTarget { pod: entry.uid.to_string(), ip })
