@@ -6,7 +6,7 @@ use std::sync::Arc;
 use api::k8s::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use api::{Gvr, ObjectKey, Options, PatchType, Uid};
 use client::Client;
-use clock::{Clock, ManualClock, SeededEntropy, Stepper};
+use clock::{Clock, ManualClock, Movable, SeededEntropy, Stepper};
 use cluster::scripted::{Act, AnnotationScript, Attempt, Script};
 use cluster::{Cluster, Component, Config, View};
 use futures::future::{Either, FutureExt, select};
@@ -166,6 +166,11 @@ impl Simulation {
     /// Runs the cluster until nothing is left to do at this moment.
     pub fn settle(&mut self) {
         self.block_on(self.stepper.settled());
+    }
+
+    /// The time that something unfinished draws time to; nothing when a server that moves by itself would stand still.
+    pub fn drawn_to(&self) -> Option<Timestamp> {
+        self.clock.next_pull()
     }
 
     /// Lets time pass, through every timer on the way.

@@ -32,17 +32,18 @@ pub(super) fn step(pod: &PodFacts, memory: &mut Memory, now: Timestamp, plan: &m
             return false;
         }
         memory.resetting = true;
-        for (index, container) in memory.containers.iter_mut().enumerate() {
-            let facts = &pod.containers[index];
-            if !facts.ephemeral && container.state.is_alive() && container.stopping.is_none() {
-                let until = after(now, GRACE_SECONDS);
-                container.begin_stop(facts, index, "killing".to_owned(), until, now, plan);
-                container.skip_hook();
-                plan.hooks.retain(|(other, _)| *other != index);
-            }
-        }
-        super::stopping::stop_on(pod, memory, now, plan);
     }
+    for (index, container) in memory.containers.iter_mut().enumerate() {
+        let facts = &pod.containers[index];
+        let runs = matches!(container.state, State::Running { .. });
+        if !facts.ephemeral && runs && container.stopping.is_none() {
+            let until = after(now, GRACE_SECONDS);
+            container.begin_stop(facts, index, "killing".to_owned(), until, now, plan);
+            container.skip_hook();
+            plan.hooks.retain(|(other, _)| *other != index);
+        }
+    }
+    super::stopping::stop_on(pod, memory, now, plan);
     let mut pairs = memory.containers.iter().zip(&pod.containers);
     if pairs.any(|(container, facts)| !facts.ephemeral && container.state.is_alive()) {
         return true;

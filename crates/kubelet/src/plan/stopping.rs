@@ -53,6 +53,11 @@ pub(super) enum PostStart {
 }
 
 impl Stopping {
+    #[cfg(test)]
+    pub(super) fn is_killed(&self) -> bool {
+        self.kill_sent
+    }
+
     fn shorten(&mut self, kill_at: Timestamp, at_once: bool) {
         self.kill_at = self.kill_at.min(kill_at);
         self.at_once |= at_once;

@@ -1,5 +1,6 @@
 //! The plan as tables: a pod, a script of what happens, and what is decided after each step.
 
+mod laws;
 mod probes;
 mod restarts;
 mod stopping;

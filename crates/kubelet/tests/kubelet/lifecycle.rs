@@ -175,6 +175,36 @@ async fn command_that_takes_too_long_is_killed_and_has_failed() {
     node.kubelet.shutdown().await;
 }
 
+/// Whether some process has this argument.
+fn runs_with(argument: &str) -> bool {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines.any(|line| line.split(|byte| *byte == 0).any(|word| word == argument.as_bytes()))
+}
+
+#[tokio::test]
+async fn probe_of_a_sandboxed_container_runs_and_is_killed_within_it() {
+    let node = node();
+    // Nobody else sleeps as long.
+    let seconds = format!("1000.{}", std::process::id());
+    let command = ["sh", "-c", &format!("test -d /inside && exec sleep {seconds}")];
+    let probe = json!({"exec": {"command": command}, "periodSeconds": 600, "timeoutSeconds": 1});
+    let mounts = json!([{"name": "data", "mountPath": "/inside"}]);
+    let mut spec = staying(&json!({"readinessProbe": probe, "volumeMounts": mounts}));
+    spec["volumes"] = json!([{"name": "data", "emptyDir": {}}]);
+    node.api.add_pod("boxed", spec);
+    node.reaches("boxed", "Running").await;
+    if node.kubelet.lacks_sandboxes() {
+        // Without sandboxes there is no such place, and the other tests say the rest.
+        return;
+    }
+    wait_for("the probe to run", || runs_with(&seconds)).await;
+    wait_for("the probe to be killed", || !runs_with(&seconds)).await;
+    wait_for("it to be told", || node.told("Unhealthy").iter().any(|text| text.contains("timed out after 1s"))).await;
+    assert!(node.container("boxed")["state"]["running"].is_object());
+    node.kubelet.shutdown().await;
+}
+
 #[tokio::test]
 async fn sidecar_with_a_startup_probe_holds_the_containers_behind_it() {
     let node = node();

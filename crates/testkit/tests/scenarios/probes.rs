@@ -75,3 +75,44 @@ fn healthy_pods_cost_nothing_over_a_year() {
         },
     );
 }
+
+/// A pod that will never be ready is no reason for time to pass either, once that is known.
+#[test]
+fn unready_pods_draw_no_time_on_for_ever() {
+    let probes = Probes { readiness: Health::fails(), ..Probes::default() };
+    both(
+        move |_: &Attempt| Run::never_ends().probes(probes.clone()),
+        |sim| {
+            sim.create(&PODS, pod("never", &json!({"readinessProbe": {"periodSeconds": 10, "failureThreshold": 3}})));
+            // Somewhere between two looks.
+            sim.advance(minutes(5) + seconds(3));
+            // The look for its readiness is there when time passes it, and draws nothing on.
+            assert_eq!(sim.drawn_to(), None);
+            let told = sim.events("never").iter().filter(|event| event.contains("Unhealthy")).count();
+            assert!(told >= 1);
+        },
+    );
+}
+
+/// A postStart hook that sleeps holds the pod's start up, and a preStop hook its end.
+#[test]
+fn hooks_that_sleep_take_their_time() {
+    both(
+        |_: &Attempt| Run::never_ends(),
+        |sim| {
+            let mut pod = pod("slow", &json!({}));
+            let sleep = |seconds: i64| json!({"sleep": {"seconds": seconds}});
+            pod["spec"]["containers"][0]["lifecycle"] = json!({"postStart": sleep(20), "preStop": sleep(12)});
+            sim.create(&PODS, pod);
+            sim.advance(seconds(19));
+            assert_eq!(sim.get(&PODS, "slow")["status"]["phase"], "Pending");
+            sim.advance(seconds(2));
+            assert_eq!(sim.get(&PODS, "slow")["status"]["phase"], "Running");
+            sim.delete(&PODS, "slow", "Background");
+            sim.advance(seconds(11));
+            assert!(!sim.get(&PODS, "slow").is_null());
+            sim.advance(seconds(2));
+            assert!(sim.get(&PODS, "slow").is_null());
+        },
+    );
+}
