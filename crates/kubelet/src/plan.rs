@@ -18,7 +18,6 @@ mod stopping;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub(crate) use facts::signal;
 pub use facts::{ContainerFacts, PodFacts, RestartAction, RestartPolicy, RestartRule};
 pub use memory::{ContainerMemory, Memory, State, Termination};
 pub use phase::Phase;

@@ -3,9 +3,8 @@
 //! They are named to people (an Event on the pod, a warning on create) and otherwise passed over; nothing is ignored in
 //! silence. Fields that only guide scheduling or networking of real nodes are not listed: they change no outcome here.
 
-use api::k8s::api::core::v1::{Container, EnvVar, Lifecycle, PodSpec, Volume, VolumeMount};
+use api::k8s::api::core::v1::{Container, EnvVar, PodSpec, Volume, VolumeMount};
 
-use crate::plan;
 use crate::sandbox::TERMINATION_PATH;
 use crate::volumes;
 
@@ -112,11 +111,6 @@ fn has_effectless_container_context(container: &Container, sandboxes: bool) -> b
     rest != Default::default()
 }
 
-/// Whether it names a signal that cannot be sent here: a real-time one.
-fn has_unknown_signal(lifecycle: &Lifecycle) -> bool {
-    lifecycle.stop_signal.as_deref().is_some_and(|name| plan::signal(name).is_none())
-}
-
 /// Limits that nothing holds a process to: all but that of memory.
 fn of_limits(container: &Container) -> impl Iterator<Item = String> {
     let limits = container.resources.iter().filter_map(|resources| resources.limits.as_ref());
@@ -135,7 +129,6 @@ fn of_container(container: &Container, sandboxes: bool) -> Vec<&'static str> {
         (propagates, "volumeMounts.mountPropagation"),
         (container.volume_devices.as_ref().is_some_and(|devices| !devices.is_empty()), "volumeDevices"),
         (has_effectless_container_context(container, sandboxes), "securityContext"),
-        (container.lifecycle.as_ref().is_some_and(has_unknown_signal), "lifecycle.stopSignal"),
         (
             !sandboxes && container.termination_message_path.as_deref().is_some_and(|path| path != TERMINATION_PATH),
             "terminationMessagePath",
@@ -243,9 +236,6 @@ mod tests {
                 "restartPolicyRules": [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]}],
         });
         assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), false), Vec::<String>::new());
-        let real_time = json!({"containers": [{"name": "a", "lifecycle": {"stopSignal": "SIGRTMIN+1"}}]});
-        let named = unsupported(&serde_json::from_value(real_time).unwrap(), false);
-        assert_eq!(named, ["spec.containers[0].lifecycle.stopSignal"]);
     }
 
     #[test]

@@ -173,9 +173,24 @@ impl ContainerFacts {
     }
 }
 
-/// A signal by its name. Real-time signals have none that the system knows.
-pub(crate) fn signal(name: &str) -> Option<i32> {
-    name.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32)
+/// The first and the last real-time signal of Linux that programs may use.
+const REAL_TIME: (i32, i32) = (34, 64);
+
+/// A signal by any of the names that the API takes.
+fn signal(name: &str) -> Option<i32> {
+    let real_time = |first: &str, sign: i32, start: i32| {
+        let rest = name.strip_prefix(first)?;
+        let offset = if rest.is_empty() { 0 } else { rest.get(1..)?.parse::<i32>().ok()? };
+        Some(start + sign * offset)
+    };
+    let known = match name {
+        "SIGCLD" => "SIGCHLD",
+        "SIGIOT" => "SIGABRT",
+        "SIGPOLL" => "SIGIO",
+        name => name,
+    };
+    let named = || known.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32);
+    named().or_else(|| real_time("SIGRTMIN", 1, REAL_TIME.0)).or_else(|| real_time("SIGRTMAX", -1, REAL_TIME.1))
 }
 
 impl PodFacts {
@@ -232,5 +247,30 @@ impl PodFacts {
     /// How upstream's messages name a pod: `NAME_NAMESPACE(UID)`.
     pub fn long_name(&self) -> String {
         format!("{}_{}({})", self.name, self.namespace, self.uid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_have_all_names_that_the_api_takes() {
+        let names = [
+            ("SIGTERM", 15),
+            ("SIGUSR1", 10),
+            ("SIGPOLL", 29),
+            ("SIGCLD", 17),
+            ("SIGIOT", 6),
+            ("SIGSTKFLT", 16),
+            ("SIGRTMIN", 34),
+            ("SIGRTMIN+3", 37),
+            ("SIGRTMAX-14", 50),
+            ("SIGRTMAX", 64),
+        ];
+        for (name, number) in names {
+            assert_eq!(signal(name), Some(number), "{name}");
+        }
+        assert_eq!(signal("SIGNOT"), None);
     }
 }

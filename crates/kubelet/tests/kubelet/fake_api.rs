@@ -77,6 +77,19 @@ impl FakeApi {
         state.put(key, object, true);
     }
 
+    /// How the only container of a pod ended, as its last status had it.
+    pub(crate) fn last_exit_code(&self, name: &str) -> Option<i64> {
+        let state = self.0.lock();
+        let code = |(_, plural, event): &(u64, String, WatchEvent)| match event {
+            WatchEvent::Modified(object) if plural == "pods" && object.meta().name == name => {
+                let status = object.to_value()["status"]["containerStatuses"][0].take();
+                status["state"]["terminated"]["exitCode"].as_i64()
+            }
+            _ => None,
+        };
+        state.log.iter().rev().find_map(code)
+    }
+
     /// Changes the spec of a pod.
     pub(crate) fn change_spec(&self, name: &str, change: impl FnOnce(&mut Value)) {
         let key = ("pods".to_owned(), "default".to_owned(), name.to_owned());

@@ -250,6 +250,21 @@ async fn hooks_run_in_the_container_and_in_order() {
 }
 
 #[tokio::test]
+async fn stop_signal_reaches_the_program() {
+    let node = node();
+    // Not every shell has a trap for a real-time signal; all die of one.
+    for (name, signal, code) in [("usr", "SIGUSR1", 7), ("real-time", "SIGRTMIN+3", 128 + 37)] {
+        let script = "trap 'exit 7' USR1; echo ready; while :; do sleep 0.05; done";
+        node.api.add_pod(name, with(shell("Never", script), &json!({"lifecycle": {"stopSignal": signal}})));
+        node.reaches(name, "Running").await;
+        node.prints(name, "ready\n").await;
+        node.api.delete_pod(name, None);
+        wait_for("the pod to go", || node.api.get("pods", name).is_none()).await;
+        assert_eq!(node.api.last_exit_code(name), Some(code), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn hook_that_fails_is_told_and_kills_only_after_a_start() {
     let node = node();
     let fails = json!({"exec": {"command": ["false"]}});

@@ -101,8 +101,8 @@ fn hooks_that_sleep_take_their_time() {
         |_: &Attempt| Run::never_ends(),
         |sim| {
             let mut pod = pod("slow", &json!({}));
-            let sleep = |seconds: i64| json!({"sleep": {"seconds": seconds}});
-            pod["spec"]["containers"][0]["lifecycle"] = json!({"postStart": sleep(20), "preStop": sleep(12)});
+            let nap = |seconds: i64| json!({"sleep": {"seconds": seconds}});
+            pod["spec"]["containers"][0]["lifecycle"] = json!({"postStart": nap(20), "preStop": nap(12)});
             sim.create(&PODS, pod);
             sim.advance(seconds(19));
             assert_eq!(sim.get(&PODS, "slow")["status"]["phase"], "Pending");
