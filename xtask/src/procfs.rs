@@ -115,13 +115,15 @@ pub(crate) fn kill(pid: u32) -> anyhow::Result<()> {
     crate::shell::run(Command::new("sh").args(["-c", "kill -KILL \"$1\"", "sh", &pid.to_string()]))
 }
 
-/// Sends SIGKILL to several processes, one right after the other.
+/// Sends SIGKILL to several processes, one right after the other. One that the death of another has ended already is
+/// passed over.
 ///
 /// # Errors
-/// When `kill` cannot be run or refuses.
+/// When a process that is there cannot be killed.
 pub(crate) fn kill_all(pids: &[u32]) -> anyhow::Result<()> {
     let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-    crate::shell::run(Command::new("sh").args(["-c", "kill -KILL \"$@\"", "sh"]).args(pids))
+    let each = "for pid; do kill -KILL $pid 2>/dev/null || [ ! -d /proc/$pid ] || exit 1; done";
+    crate::shell::run(Command::new("sh").args(["-c", each, "sh"]).args(pids))
 }
 
 fn pids() -> Vec<u32> {

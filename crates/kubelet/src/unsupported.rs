@@ -140,7 +140,7 @@ fn of_container(container: &Container, sandboxes: bool) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn fields_without_effect_are_named() {
@@ -238,16 +238,104 @@ mod tests {
         assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), false), Vec::<String>::new());
     }
 
+    /// What is named of one field by itself: by a process, and by a sandbox of root's.
+    fn named(spec: Value) -> [Vec<String>; 2] {
+        let mut spec = spec;
+        if spec["containers"].is_null() {
+            spec["containers"] = json!([]);
+        }
+        let spec: PodSpec = serde_json::from_value(spec).unwrap();
+        [false, true].map(|able| of_pod(&spec, Abilities { sandboxes: able, groups: able }))
+    }
+
     #[test]
-    fn claims_groups_and_variables_from_files_are_named() {
-        let spec = json!({
-            "resourceClaims": [{"name": "gpu", "resourceClaimName": "c"}], "schedulingGroup": {},
-            "containers": [{"name": "a", "env": [
-                {"name": "A", "valueFrom": {"fileKeyRef": {"volumeName": "v", "path": "p", "key": "k"}}},
-            ]}],
-        });
-        let expected = ["spec.resourceClaims", "spec.schedulingGroup", "spec.containers[0].env.valueFrom.fileKeyRef"];
-        assert_eq!(unsupported(&serde_json::from_value(spec).unwrap(), true), expected);
+    fn each_field_of_a_pod_that_is_not_honoured_is_named() {
+        // The last two: by a process, by a sandbox.
+        let cases = [
+            ("shareProcessNamespace", json!(true), true, true),
+            ("hostUsers", json!(false), true, true),
+            ("runtimeClassName", json!("gvisor"), true, true),
+            ("resources", json!({"limits": {"memory": "1Gi"}}), true, true),
+            ("resourceClaims", json!([{"name": "gpu"}]), true, true),
+            ("schedulingGroup", json!({}), true, true),
+            ("subdomain", json!("s"), true, false),
+            ("hostnameOverride", json!("h"), true, false),
+            ("setHostnameAsFQDN", json!(true), true, false),
+            ("hostAliases", json!([{"ip": "127.0.0.1"}]), true, false),
+            ("dnsConfig", json!({}), true, false),
+            ("dnsPolicy", json!("None"), true, false),
+            ("volumes", json!([{"name": "v", "emptyDir": {}}]), true, false),
+        ];
+        for (field, value, by_process, by_sandbox) in cases {
+            let path = [format!("spec.{field}")];
+            let expected = [by_process, by_sandbox].map(|named| path[..usize::from(named)].to_vec());
+            assert_eq!(named(json!({ field: value })), expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_security_context_that_is_not_honoured_is_named() {
+        let both = [
+            ("appArmorProfile", json!({"type": "RuntimeDefault"}), true, true),
+            ("seccompProfile", json!({"type": "RuntimeDefault"}), true, true),
+            ("seLinuxOptions", json!({"level": "s0"}), true, true),
+            ("windowsOptions", json!({"runAsUserName": "u"}), true, true),
+            ("runAsUser", json!(1), true, false),
+            ("runAsGroup", json!(1), true, false),
+            ("runAsNonRoot", json!(true), false, false),
+        ];
+        let of_pods = [
+            ("supplementalGroupsPolicy", json!("Strict"), true, true),
+            ("seLinuxChangePolicy", json!("Recursive"), true, true),
+            ("sysctls", json!([{"name": "n", "value": "1"}]), true, true),
+            ("fsGroup", json!(1), true, false),
+            ("fsGroupChangePolicy", json!("Always"), true, false),
+            ("supplementalGroups", json!([1]), true, false),
+        ];
+        let of_containers = [
+            ("privileged", json!(true), true, true),
+            ("procMount", json!("Unmasked"), true, true),
+            ("capabilities", json!({"add": ["NET_ADMIN"]}), true, true),
+            ("capabilities", json!({"drop": ["ALL"]}), true, false),
+            ("allowPrivilegeEscalation", json!(false), true, false),
+            ("readOnlyRootFilesystem", json!(true), true, false),
+        ];
+        for (field, value, by_process, by_sandbox) in both.iter().chain(&of_pods) {
+            let found = named(json!({"securityContext": { *field: value }})).map(|paths| !paths.is_empty());
+            assert_eq!(found, [*by_process, *by_sandbox], "of a pod: {field}");
+        }
+        for (field, value, by_process, by_sandbox) in both.iter().chain(&of_containers) {
+            let container = json!({"name": "c", "securityContext": { *field: value }});
+            let found = named(json!({"containers": [container]})).map(|paths| !paths.is_empty());
+            assert_eq!(found, [*by_process, *by_sandbox], "of a container: {field} {value}");
+        }
+    }
+
+    #[test]
+    fn each_field_of_a_container_that_is_not_honoured_is_named() {
+        let from_file =
+            json!([{"name": "A", "valueFrom": {"fileKeyRef": {"volumeName": "v", "path": "p", "key": "k"}}}]);
+        let cases = [
+            (json!({"env": from_file}), "env.valueFrom.fileKeyRef", true, true),
+            (json!({"volumeDevices": [{"name": "v", "devicePath": "/d"}]}), "volumeDevices", true, true),
+            (json!({"resources": {"limits": {"cpu": "1"}}}), "resources.limits.cpu", true, true),
+            (
+                json!({"resources": {"limits": {"ephemeral-storage": "1Gi"}}}),
+                "resources.limits.ephemeral-storage",
+                true,
+                true,
+            ),
+            (json!({"resources": {"limits": {"memory": "1Gi"}}}), "", false, false),
+            (json!({"terminationMessagePath": "/words"}), "terminationMessagePath", true, false),
+            (json!({"volumeMounts": [{"name": "v", "mountPath": "/v"}]}), "volumeMounts", true, false),
+        ];
+        for (container, field, by_process, by_sandbox) in cases {
+            let mut container = container;
+            container["name"] = "c".into();
+            let path = [format!("spec.containers[0].{field}")];
+            let expected = [by_process, by_sandbox].map(|named| path[..usize::from(named)].to_vec());
+            assert_eq!(named(json!({"containers": [container]})), expected, "{field}");
+        }
     }
 
     #[test]
