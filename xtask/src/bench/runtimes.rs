@@ -52,7 +52,7 @@ fn fill(server: &Server) -> anyhow::Result<()> {
     let pid = server.pid()?;
     let mut link = server.endpoint()?.connect()?;
     // Not one letter over and over, which would say nothing if it were kept compressed.
-    let numbers: String = (0..).map(|number: u32| format!("{number:x}")).take(MAP_KIB * 200).collect();
+    let numbers: String = (0..).map(|number: u32| format!("{number:x}")).take(MAP_KIB * 1024).collect();
     let text = numbers.get(..MAP_KIB * 1024).context("enough numbers")?;
     for number in 0.. {
         if procfs::memory(pid)?.rss_kib >= FILL_KIB {
