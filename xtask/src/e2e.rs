@@ -16,6 +16,7 @@ pub(crate) mod report;
 mod rust;
 mod session;
 mod step;
+mod verbs;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,6 +63,8 @@ enum Suite {
     Queues,
     /// kubectl-job's own screens and exit codes
     Plugin,
+    /// Each verb of kubectl-job, by itself, through a real kubectl, and with a real cluster's API
+    Verbs,
     /// What well-behaved clients never send
     Hostile,
     /// 1,000 completions as real processes
@@ -110,6 +113,7 @@ pub(crate) fn run_all(options: &Options) -> anyhow::Result<(usize, usize)> {
             Suite::Page => kubectl::page::run,
             Suite::Queues => queues::run,
             Suite::Plugin => plugin::run,
+            Suite::Verbs => verbs::run,
             Suite::Hostile => hostile::run,
             Suite::Load => load::run,
             Suite::Images => images::run,

@@ -9,6 +9,7 @@ use super::Context;
 use super::report::Report;
 use super::session::Session;
 use super::step::{Step, step};
+use super::verbs;
 use crate::{perl, procfs, shell};
 
 /// 2,000 digits of pi as Perl prints them end so.
@@ -34,13 +35,7 @@ pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<
 
 /// A person with an empty HOME and nothing in the environment that points to a server.
 fn person(context: &Context<'_>) -> anyhow::Result<Session> {
-    let mut session = Session::new(&context.binary, u32::MAX, "none".as_ref())?;
-    let home = session.folder().join("home");
-    for name in ["HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"] {
-        session.set(name, &home.display().to_string());
-    }
-    session.set("KUBECONFIG", &home.join("absent").display().to_string());
-    Ok(session)
+    verbs::person(&context.binary, u32::MAX)
 }
 
 /// The documentation's Job, unmodified, with every digit checked.

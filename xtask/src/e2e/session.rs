@@ -22,6 +22,8 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(90);
 /// A person at a terminal.
 pub(super) struct Session {
     program: PathBuf,
+    /// Words before those of every line.
+    prefix: Vec<String>,
     /// The kubectl minor; `u32::MAX` for other programs.
     minor: u32,
     environment: Vec<(String, String)>,
@@ -49,7 +51,7 @@ impl Session {
             ("NO_COLOR".to_owned(), "1".to_owned()),
             ("TERM".to_owned(), "dumb".to_owned()),
         ];
-        Ok(Self { program: program.to_owned(), minor, environment, folder, variables })
+        Ok(Self { program: program.to_owned(), prefix: Vec::new(), minor, environment, folder, variables })
     }
 
     /// Its folder, `{work}`.
@@ -65,6 +67,11 @@ impl Session {
     /// Sets an environment variable for every later command.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Puts words before those of every later line, such as the name of a plugin.
+    pub(super) fn prefix(&mut self, words: &[&str]) {
+        self.prefix = words.iter().map(|word| (*word).to_owned()).collect();
     }
 
     /// Sets `{name}`.
@@ -163,7 +170,7 @@ impl Session {
     /// A command line that was not started.
     pub(super) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(words(line).iter().map(|word| self.fill(word))).current_dir(self.folder.path());
+        command.args(&self.prefix).args(words(line).iter().map(|word| self.fill(word))).current_dir(self.folder.path());
         // With CI set, kubectl-job keeps its server inside the command; here that is chosen by each step.
         command.env_remove("CI");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
