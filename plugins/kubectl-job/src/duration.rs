@@ -1,8 +1,10 @@
-//! Durations as people type them (`90s`, `5m3s`, `1h30m`, `1.5h`, `250ms`, or bare seconds) and as screens show them.
+//! Durations as people type them (`90s`, `5m3s`, `1h30m`, `1.5h`, `250ms`, or bare seconds).
 
 use std::str::FromStr;
 
 use jiff::SignedDuration;
+
+pub(crate) use explain::duration::show;
 
 /// A duration from the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,16 +60,6 @@ fn sum(mut text: &str) -> Option<f64> {
     Some(total)
 }
 
-/// A duration for a screen: tenths below ten seconds, else as kubectl shows ages.
-pub(crate) fn show(duration: SignedDuration) -> String {
-    let tenths = duration.as_millis() / 100;
-    match tenths {
-        ..0 => "0s".to_owned(),
-        0..100 if tenths % 10 != 0 => format!("{}.{}s", tenths / 10, tenths % 10),
-        _ => api::time::human_duration(duration),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,13 +87,6 @@ mod tests {
         for text in ["", "s", "5x", "5m3", "1h-3m", "1e3s", "999999999h", ".s"] {
             let error = text.parse::<Span>().expect_err(text).to_string();
             assert!(error.contains("1h30m"), "{error}");
-        }
-    }
-
-    #[test]
-    fn short_durations_show_tenths() {
-        for (milliseconds, text) in [(-5, "0s"), (40, "0s"), (1_240, "1.2s"), (3_000, "3s"), (303_400, "5m3s")] {
-            assert_eq!(show(SignedDuration::from_millis(milliseconds)), text);
         }
     }
 }

@@ -7,7 +7,10 @@ use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 
 use anstream::ColorChoice;
+use explain::text::is_harmful;
 use owo_colors::{AnsiColors, DynColors, OwoColorize as _};
+
+pub(crate) use explain::text::{Style, Tone, escape};
 
 /// What the terminal can do, as told by flags, environment and the terminal itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,21 +25,6 @@ pub(crate) struct Screen {
     pub(crate) stdout_colour: bool,
     /// Say only what went wrong.
     pub(crate) quiet: bool,
-}
-
-/// What a piece of text means; decides its colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tone {
-    /// It worked.
-    Good,
-    /// It failed.
-    Bad,
-    /// It needs a look.
-    Warn,
-    /// Beside the point.
-    Faint,
-    /// The point.
-    Strong,
 }
 
 /// Colours that differ in brightness as well as in hue; red and green stand for results and are left out.
@@ -88,43 +76,47 @@ impl Screen {
     /// Passes on a warning of the server's, as kubectl does.
     pub(crate) fn warn(&self, text: &str) {
         let head = "Warning:";
-        self.say(format!("{} {}", head.style(style(Tone::Warn)), escape(text)));
+        self.say(format!("{} {}", self.tone(Tone::Warn, head), escape(text)));
     }
 
     /// Text in a tone.
-    #[expect(clippy::unused_self, reason = "reads as the other tools do, and a theme will live here")]
     pub(crate) fn tone(&self, tone: Tone, text: &str) -> String {
-        text.style(style(tone)).to_string()
+        self.look().tone(tone, text)
+    }
+
+    /// For the screens of `explain`, with colours: standard error takes them out where it has none.
+    pub(crate) fn look(self) -> Style {
+        Style { ascii: self.ascii, colour: true, ..Style::default() }
     }
 
     /// `✔` or `ok`.
     pub(crate) fn good(self) -> &'static str {
-        if self.ascii { "ok" } else { "✔" }
+        self.look().good()
     }
 
     /// `✖` or `x`.
     pub(crate) fn bad(self) -> &'static str {
-        if self.ascii { "x" } else { "✖" }
+        self.look().bad()
     }
 
     /// Parts a prefix from a log line.
     pub(crate) fn bar(self) -> &'static str {
-        if self.ascii { "|" } else { "│" }
+        self.look().bar()
     }
 
     /// Parts facts on one line.
     pub(crate) fn dot(self) -> &'static str {
-        if self.ascii { "-" } else { "·" }
+        self.look().dot()
     }
 
     /// A long dash.
     pub(crate) fn dash(self) -> &'static str {
-        if self.ascii { "-" } else { "—" }
+        self.look().dash()
     }
 
     /// Points on.
     pub(crate) fn arrow(self) -> &'static str {
-        if self.ascii { "->" } else { "→" }
+        self.look().arrow()
     }
 
     /// A bar of `width` cells, `done` of `all` of them filled.
@@ -135,45 +127,10 @@ impl Screen {
     }
 }
 
-fn style(tone: Tone) -> owo_colors::Style {
-    let style = owo_colors::Style::new();
-    match tone {
-        Tone::Good => style.green(),
-        Tone::Bad => style.red(),
-        Tone::Warn => style.yellow(),
-        Tone::Faint => style.dimmed(),
-        Tone::Strong => style.bold(),
-    }
-}
-
 /// A prefix in the colour of its stream: the same number has the same colour in every run.
 pub(crate) fn stream_colour(number: u32, text: &str) -> String {
     let colour = STREAM_COLOURS[number as usize % STREAM_COLOURS.len()];
     text.color(DynColors::Ansi(colour)).to_string()
-}
-
-/// Whether a letter can change how a terminal shows other text: C0, C1, DEL, bidirectional controls, line separators.
-fn is_harmful(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}')
-}
-
-/// Text from elsewhere, fit for one line of a terminal: whatever could steer it is written out as an escape.
-pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_harmful) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 8);
-    for letter in text.chars() {
-        match letter {
-            '\n' => safe.push_str("\\n"),
-            '\r' => safe.push_str("\\r"),
-            '\t' => safe.push_str("\\t"),
-            _ if is_harmful(letter) => safe.extend(letter.escape_unicode()),
-            _ => safe.push(letter),
-        }
-    }
-    Cow::Owned(safe)
 }
 
 /// A log line fit for a terminal: colours (SGR sequences) and tabs stay, all other control letters are written out.
@@ -211,17 +168,6 @@ fn sgr_length(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_control_letter_survives_escaping() {
-        for number in (0..0x20).chain(0x7f..0xa0).chain([0x202e, 0x2066, 0x2028]) {
-            let letter = char::from_u32(number).expect("a letter");
-            let safe = escape(&format!("a{letter}b")).into_owned();
-            assert!(!safe.chars().any(is_harmful), "{number:#x}: {safe}");
-            assert!(safe.starts_with("a\\") && safe.ends_with('b'), "{safe}");
-        }
-        assert!(matches!(escape("plain ünïcode ✔"), Cow::Borrowed(_)));
-    }
 
     #[test]
     fn logs_keep_colours_and_lose_cursor_moves() {

@@ -1,8 +1,7 @@
-//! What people see of Jobs: facts read from objects, and screens made of facts. Pure: objects and `now` in, text out.
+//! What people see of Jobs: screens made of facts. Pure: objects and `now` in, text out. Facts, attempts, obstacles and
+//! the failure screen are crate `explain`'s, which tests and history share.
 
-pub(crate) mod attempts;
 pub(crate) mod describe;
-pub(crate) mod facts;
-pub(crate) mod failure;
-pub(crate) mod stuck;
 pub(crate) mod table;
+
+pub(crate) use explain::{attempts, facts, failure, stuck};

@@ -4,9 +4,10 @@ use super::Finding;
 use super::source::Source;
 
 /// Crates that are pure as a whole.
-const PURE_CRATES: [&str; 7] = [
+const PURE_CRATES: [&str; 8] = [
     "crates/api/",
     "crates/cron/",
+    "crates/explain/",
     "crates/fields/",
     "crates/store/",
     "crates/machinery/",

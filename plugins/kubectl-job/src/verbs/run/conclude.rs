@@ -94,10 +94,26 @@ impl End<'_> {
             attempts: self.attempts,
             source: self.source,
             last_lines: self.last_lines,
-            is_kept,
             now,
         };
-        failure.lines(screen)
+        let mut lines = failure.lines(screen.look());
+        lines.extend(self.next_steps(is_kept));
+        lines
+    }
+
+    fn next_steps(&self, is_kept: bool) -> Vec<String> {
+        if !is_kept {
+            return vec!["  Next  run it without --ephemeral to keep the Job, its pods and logs".to_owned()];
+        }
+        let name = escape(facts::name(self.job));
+        let namespace = match facts::namespace(self.job) {
+            "default" => String::new(),
+            other => format!(" -n {}", escape(other)),
+        };
+        vec![
+            format!("  Next  kubectl job describe {name}{namespace}   conditions, attempts, events"),
+            format!("        kubectl job logs {name}{namespace}       all output of all attempts"),
+        ]
     }
 
     /// The exit code of the container that failed last.

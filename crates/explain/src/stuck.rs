@@ -4,7 +4,7 @@
 use api::k8s::api::batch::v1::Job;
 use api::k8s::api::core::v1::{ContainerStatus, Pod};
 
-use super::facts;
+use crate::facts;
 
 /// Waiting reasons of containers that need somebody to change something.
 const REASONS: [&str; 7] = [
@@ -19,17 +19,17 @@ const REASONS: [&str; 7] = [
 
 /// What holds a Job up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stuck {
+pub struct Stuck {
     /// For programs and for telling one obstacle from another: a waiting reason, `Unschedulable`, `Suspended`...
-    pub(crate) reason: String,
+    pub reason: String,
     /// For people.
-    pub(crate) text: String,
+    pub text: String,
     /// What to do about it, if there is one thing to do.
-    pub(crate) hint: Option<String>,
+    pub hint: Option<String>,
 }
 
 /// The obstacle in a Job's way, if it has one.
-pub(crate) fn find<'p>(job: &Job, pods: impl IntoIterator<Item = &'p Pod>) -> Option<Stuck> {
+pub fn find<'p>(job: &Job, pods: impl IntoIterator<Item = &'p Pod>) -> Option<Stuck> {
     if facts::outcome(job).is_some() {
         return None;
     }

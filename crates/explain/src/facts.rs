@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// How a Job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// Condition `Complete`.
     Complete,
     /// Condition `Failed`.
@@ -14,23 +14,23 @@ pub(crate) enum Verdict {
 
 /// The end of a Job and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// How.
-    pub(crate) verdict: Verdict,
+    pub verdict: Verdict,
     /// The condition's reason; may be empty.
-    pub(crate) reason: String,
+    pub reason: String,
     /// The condition's message; may be empty.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 /// The Job's condition of that type, if its status is `True`.
-pub(crate) fn condition<'j>(job: &'j Job, condition_type: &str) -> Option<&'j JobCondition> {
+pub fn condition<'j>(job: &'j Job, condition_type: &str) -> Option<&'j JobCondition> {
     let conditions = job.status.as_ref()?.conditions.as_deref()?;
     conditions.iter().find(|condition| condition.type_ == condition_type && condition.status == "True")
 }
 
 /// The Job's end, once it has one.
-pub(crate) fn outcome(job: &Job) -> Option<Outcome> {
+pub fn outcome(job: &Job) -> Option<Outcome> {
     let found = |verdict, name| condition(job, name).map(|condition| (verdict, condition));
     let (verdict, condition) = found(Verdict::Complete, "Complete").or_else(|| found(Verdict::Failed, "Failed"))?;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -38,7 +38,7 @@ pub(crate) fn outcome(job: &Job) -> Option<Outcome> {
 }
 
 /// The STATUS column.
-pub(crate) fn state(job: &Job) -> &'static str {
+pub fn state(job: &Job) -> &'static str {
     let has = |name| condition(job, name).is_some();
     match () {
         () if has("Complete") => "Complete",
@@ -52,7 +52,7 @@ pub(crate) fn state(job: &Job) -> &'static str {
 }
 
 /// The COMPLETIONS column: `1/3`, `0/1 of 2`, `0/1`.
-pub(crate) fn completions(job: &Job) -> String {
+pub fn completions(job: &Job) -> String {
     let succeeded = succeeded(job);
     match (spec(job).completions, spec(job).parallelism.unwrap_or(0)) {
         (Some(completions), _) => format!("{succeeded}/{completions}"),
@@ -62,7 +62,7 @@ pub(crate) fn completions(job: &Job) -> String {
 }
 
 /// From start to completion, or to now while it is not complete.
-pub(crate) fn duration(job: &Job, now: Timestamp) -> Option<SignedDuration> {
+pub fn duration(job: &Job, now: Timestamp) -> Option<SignedDuration> {
     let status = job.status.as_ref()?;
     let start = status.start_time.as_ref()?.0;
     let end = status.completion_time.as_ref().map_or(now, |time| time.0);
@@ -70,71 +70,71 @@ pub(crate) fn duration(job: &Job, now: Timestamp) -> Option<SignedDuration> {
 }
 
 /// From start to the end, whichever way it ended, or to now.
-pub(crate) fn elapsed(job: &Job, now: Timestamp) -> Option<SignedDuration> {
+pub fn elapsed(job: &Job, now: Timestamp) -> Option<SignedDuration> {
     let failed = condition(job, "Failed").and_then(|condition| condition.last_transition_time.as_ref());
     duration(job, failed.map_or(now, |time| time.0))
 }
 
 /// Since creation.
-pub(crate) fn age(created: Option<&Timestamp>, now: Timestamp) -> String {
+pub fn age(created: Option<&Timestamp>, now: Timestamp) -> String {
     created.map_or_else(|| "<unknown>".to_owned(), |time| api::time::human_duration(now.duration_since(*time)))
 }
 
 /// The Job's spec, or an empty one.
-pub(crate) fn spec(job: &Job) -> &JobSpec {
+pub fn spec(job: &Job) -> &JobSpec {
     static EMPTY: std::sync::LazyLock<JobSpec> = std::sync::LazyLock::new(JobSpec::default);
     job.spec.as_ref().unwrap_or(&EMPTY)
 }
 
 /// Pods that succeeded.
-pub(crate) fn succeeded(job: &Job) -> i32 {
+pub fn succeeded(job: &Job) -> i32 {
     job.status.as_ref().and_then(|status| status.succeeded).unwrap_or(0)
 }
 
 /// Pods that failed.
-pub(crate) fn failed(job: &Job) -> i32 {
+pub fn failed(job: &Job) -> i32 {
     job.status.as_ref().and_then(|status| status.failed).unwrap_or(0)
 }
 
 /// Pods that run or wait.
-pub(crate) fn active(job: &Job) -> i32 {
+pub fn active(job: &Job) -> i32 {
     job.status.as_ref().and_then(|status| status.active).unwrap_or(0)
 }
 
 /// Whether every pod has an index.
-pub(crate) fn is_indexed(job: &Job) -> bool {
+pub fn is_indexed(job: &Job) -> bool {
     spec(job).completion_mode.as_deref() == Some("Indexed")
 }
 
 /// Whether the Job never has more than one pod at a time and needs one success.
-pub(crate) fn is_single(job: &Job) -> bool {
+pub fn is_single(job: &Job) -> bool {
     spec(job).completions == Some(1) && spec(job).parallelism.unwrap_or(1) <= 1
 }
 
 /// The Job's name.
-pub(crate) fn name(job: &Job) -> &str {
+pub fn name(job: &Job) -> &str {
     job.metadata.name.as_deref().unwrap_or_default()
 }
 
 /// The Job's namespace.
-pub(crate) fn namespace(job: &Job) -> &str {
+pub fn namespace(job: &Job) -> &str {
     job.metadata.namespace.as_deref().unwrap_or("default")
 }
 
 /// The Job's UID.
-pub(crate) fn uid(job: &Job) -> &str {
+pub fn uid(job: &Job) -> &str {
     job.metadata.uid.as_deref().unwrap_or_default()
 }
 
 /// The `backoffLimit` in force. With a limit per index the total is unlimited unless given
 /// (`pkg/apis/batch/v1/defaults.go`).
-pub(crate) fn backoff_limit(job: &Job) -> i32 {
+pub fn backoff_limit(job: &Job) -> i32 {
     let default = if spec(job).backoff_limit_per_index.is_some() { i32::MAX } else { 6 };
     spec(job).backoff_limit.unwrap_or(default)
 }
 
 /// The selector of the Job's pods, as text for a list.
-pub(crate) fn pod_selector(job: &Job) -> String {
+pub fn pod_selector(job: &Job) -> String {
     let labels = spec(job).selector.as_ref().and_then(|selector| selector.match_labels.as_ref());
     match labels {
         Some(labels) if !labels.is_empty() => {

@@ -8,52 +8,69 @@ use std::collections::HashMap;
 
 use api::k8s::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Story;
+use crate::collector::{EARLIER_RUNS, GONE};
+
+/// The attempts of a story's Job, in order.
+pub fn attempts(story: &Story) -> Vec<Attempt> {
+    Attempts::of_values(&story.pods).list
+}
 
 /// One attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Attempt {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
     /// Counted from 1.
-    pub(crate) number: u32,
+    pub number: u32,
     /// The completion index of an Indexed Job.
-    pub(crate) index: Option<u32>,
+    pub index: Option<u32>,
     /// Name of the pod.
-    pub(crate) pod: String,
+    pub pod: String,
     /// UID of the pod.
-    pub(crate) uid: String,
+    pub uid: String,
     /// How often the container had restarted.
-    pub(crate) run: u32,
+    pub run: u32,
+    /// When the pod was created.
+    pub created_at: Option<Timestamp>,
     /// When the container started; the pod's creation until then.
-    pub(crate) started_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    /// How long after the end of the failed attempt that it repeats it was begun, in whole seconds: the back-off. Known
+    /// once all attempts are ([`attempts`], [`Attempts::of_values`]).
+    pub backoff: Option<SignedDuration>,
     /// How it ended, once it has.
-    pub(crate) end: Option<End>,
+    pub end: Option<End>,
 }
 
 /// How an attempt ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct End {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct End {
     /// The container that decided it; empty when the pod ended without one.
-    pub(crate) container: String,
+    pub container: String,
     /// Its exit code, if a container exited.
-    pub(crate) exit_code: Option<i32>,
+    pub exit_code: Option<i32>,
     /// Such as `Error`, `StartError`, `Evicted`.
-    pub(crate) reason: String,
+    pub reason: String,
     /// For people; may be empty.
-    pub(crate) message: String,
+    pub message: String,
     /// When.
-    pub(crate) finished_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
 }
 
 impl End {
     /// Whether it counts as a success.
-    pub(crate) fn is_success(&self) -> bool {
+    pub fn is_success(&self) -> bool {
         self.exit_code == Some(0)
     }
 
     /// `exit 3`, `killed by SIGKILL (exit 137)`, or the reason.
-    pub(crate) fn show(&self) -> String {
+    pub fn show(&self) -> String {
         match self.exit_code {
             Some(code @ 129..=159) if self.reason != "StartError" => match signal_name(code - 128) {
-                Some(name) => format!("killed by {name} (exit {code})"),
+                Some(name) => format!("killed by SIG{name} (exit {code})"),
                 None => format!("exit {code}"),
             },
             Some(code) => format!("exit {code}"),
@@ -63,19 +80,24 @@ impl End {
     }
 }
 
-/// The name of a signal by Linux number.
-pub(crate) fn signal_name(number: i32) -> Option<&'static str> {
-    nix::sys::signal::Signal::try_from(number).ok().map(nix::sys::signal::Signal::as_str)
+/// The name of a signal by Linux number, without `SIG`.
+fn signal_name(number: i32) -> Option<&'static str> {
+    const NAMES: [&str; 31] = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+        "WINCH", "IO", "PWR", "SYS",
+    ];
+    NAMES.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
 }
 
 impl Attempt {
     /// How long it ran.
-    pub(crate) fn ran(&self) -> Option<SignedDuration> {
+    pub fn ran(&self) -> Option<SignedDuration> {
         Some(self.end.as_ref()?.finished_at?.duration_since(self.started_at?))
     }
 
     /// `idx2·1` or `#1`.
-    pub(crate) fn label(&self, dot: &str) -> String {
+    pub fn label(&self, dot: &str) -> String {
         match self.index {
             Some(index) => format!("idx{index}{dot}{}", self.number),
             None => format!("#{}", self.number),
@@ -85,7 +107,7 @@ impl Attempt {
 
 /// What an observation brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
+pub enum Change {
     /// The attempt at this position came up.
     Began(usize),
     /// The attempt at this position ended.
@@ -94,7 +116,7 @@ pub(crate) enum Change {
 
 /// All attempts seen so far, in order.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Attempts {
+pub struct Attempts {
     list: Vec<Attempt>,
     positions: HashMap<(String, u32), usize>,
     numbers: HashMap<Option<u32>, u32>,
@@ -102,7 +124,7 @@ pub(crate) struct Attempts {
 
 impl Attempts {
     /// The attempts of these pods, oldest first.
-    pub(crate) fn of(pods: &[Pod]) -> Self {
+    pub fn of(pods: &[Pod]) -> Self {
         let mut ordered: Vec<&Pod> = pods.iter().collect();
         ordered.sort_by_key(|pod| (first_start(pod), created_at(pod), pod.metadata.name.clone()));
         let mut attempts = Self::default();
@@ -112,18 +134,89 @@ impl Attempts {
         attempts
     }
 
+    /// The attempts of these pods as [`crate::Collector`] made them, oldest first, with their back-offs.
+    pub fn of_values(pods: &[Value]) -> Self {
+        let typed = |value: &Value| Some((serde_json::from_value::<Pod>(value.clone()).ok()?, value.clone()));
+        let mut ordered: Vec<(Pod, Value)> = pods.iter().filter_map(typed).collect();
+        ordered.sort_by_key(|(pod, _)| (first_start(pod), created_at(pod), pod.metadata.name.clone()));
+        let mut attempts = Self::default();
+        for (pod, value) in &ordered {
+            attempts.recall(pod, value);
+            attempts.observe(pod);
+            if value[GONE] == true {
+                attempts.end_of_gone(pod);
+            }
+        }
+        attempts.note_back_offs();
+        attempts
+    }
+
+    /// Takes in the runs that the pod's status has forgotten.
+    fn recall(&mut self, pod: &Pod, value: &Value) {
+        let earlier = value["status"][EARLIER_RUNS].as_array().map(Vec::as_slice).unwrap_or_default();
+        for entry in earlier {
+            let Ok(end) = serde_json::from_value::<ContainerStateTerminated>(entry["end"].clone()) else { continue };
+            let run = entry["run"].as_u64().and_then(|run| u32::try_from(run).ok()).unwrap_or(0);
+            let position = self.ensure(pod, run, time(end.started_at.as_ref()), &mut Vec::new());
+            self.end(position, container_end(entry["container"].as_str().unwrap_or_default(), &end), &mut Vec::new());
+        }
+    }
+
+    fn end_of_gone(&mut self, pod: &Pod) {
+        let uid = pod.metadata.uid.clone().unwrap_or_default();
+        let finished_at = time(pod.metadata.deletion_timestamp.as_ref());
+        for attempt in self.list.iter_mut().filter(|attempt| attempt.uid == uid && attempt.end.is_none()) {
+            attempt.end = Some(End { reason: "Deleted".to_owned(), finished_at, ..End::default() });
+        }
+    }
+
+    /// An attempt repeats the one before it in its pod, of its index, or else the one that ended last before it began.
+    fn note_back_offs(&mut self) {
+        let mut ends: HashMap<Option<u32>, Vec<(Timestamp, usize)>> = HashMap::new();
+        for (position, attempt) in self.list.iter().enumerate() {
+            if let Some(at) = attempt.end.as_ref().and_then(|end| end.finished_at) {
+                ends.entry(attempt.index).or_default().push((at, position));
+            }
+        }
+        ends.values_mut().for_each(|ends| ends.sort_unstable());
+        for position in 0..self.list.len() {
+            self.list[position].backoff = self.back_off(position, &ends);
+        }
+    }
+
+    fn back_off(
+        &self,
+        position: usize,
+        ends: &HashMap<Option<u32>, Vec<(Timestamp, usize)>>,
+    ) -> Option<SignedDuration> {
+        let attempt = &self.list[position];
+        let (begun, before) = match attempt.run.checked_sub(1) {
+            Some(run) => (attempt.started_at?, self.position(&attempt.uid, run)?),
+            None => {
+                let begun = attempt.created_at?;
+                let ends = ends.get(&attempt.index)?;
+                let earlier = &ends[..ends.partition_point(|(at, _)| *at <= begun)];
+                let (_, before) = earlier.iter().rev().find(|(_, other)| *other != position)?;
+                (begun, *before)
+            }
+        };
+        let end = self.list[before].end.as_ref().filter(|end| !end.is_success())?;
+        let gap = begun.duration_since(end.finished_at?);
+        Some(SignedDuration::from_secs(gap.as_secs() + i64::from(gap.subsec_millis() >= 500)))
+    }
+
     /// All attempts in order.
-    pub(crate) fn list(&self) -> &[Attempt] {
+    pub fn list(&self) -> &[Attempt] {
         &self.list
     }
 
     /// The attempt of a pod's run.
-    pub(crate) fn position(&self, uid: &str, run: u32) -> Option<usize> {
+    pub fn position(&self, uid: &str, run: u32) -> Option<usize> {
         self.positions.get(&(uid.to_owned(), run)).copied()
     }
 
     /// Takes in a pod's state; the same state again changes nothing.
-    pub(crate) fn observe(&mut self, pod: &Pod) -> Vec<Change> {
+    pub fn observe(&mut self, pod: &Pod) -> Vec<Change> {
         let mut changes = Vec::new();
         let status = pod.status.as_ref();
         let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or_default();
@@ -167,16 +260,34 @@ impl Attempts {
         changes
     }
 
-    fn ensure(&mut self, pod: &Pod, run: u32, started_at: Option<Timestamp>, changes: &mut Vec<Change>) -> usize {
-        let uid = pod.metadata.uid.clone().unwrap_or_default();
+    fn ensure(
+        &mut self,
+        pod_object: &Pod,
+        run: u32,
+        started_at: Option<Timestamp>,
+        changes: &mut Vec<Change>,
+    ) -> usize {
+        let uid = pod_object.metadata.uid.clone().unwrap_or_default();
         if let Some(position) = self.positions.get(&(uid.clone(), run)) {
             return *position;
         }
-        let index = index(pod);
+        let index = index(pod_object);
         let number = self.numbers.entry(index).and_modify(|number| *number += 1).or_insert(1);
-        let pod = pod.metadata.name.clone().unwrap_or_default();
+        let pod = pod_object.metadata.name.clone().unwrap_or_default();
         let position = self.list.len();
-        self.list.push(Attempt { number: *number, index, pod, uid: uid.clone(), run, started_at, end: None });
+        let created_at = created_at(pod_object);
+        let uid_of_list = uid.clone();
+        self.list.push(Attempt {
+            number: *number,
+            index,
+            pod,
+            uid: uid_of_list,
+            run,
+            created_at,
+            started_at,
+            backoff: None,
+            end: None,
+        });
         self.positions.insert((uid, run), position);
         changes.push(Change::Began(position));
         position
@@ -191,13 +302,13 @@ impl Attempts {
     }
 
     /// Attempts that failed.
-    pub(crate) fn failures(&self) -> impl DoubleEndedIterator<Item = &Attempt> {
+    pub fn failures(&self) -> impl DoubleEndedIterator<Item = &Attempt> {
         self.list.iter().filter(|attempt| attempt.end.as_ref().is_some_and(|end| !end.is_success()))
     }
 
     /// How many attempts, of this index if given, failed since the last that succeeded: what upstream's ladder of
     /// delays counts.
-    pub(crate) fn failures_in_a_row(&self, index: Option<u32>) -> u32 {
+    pub fn failures_in_a_row(&self, index: Option<u32>) -> u32 {
         let of_index = self.list.iter().rev().filter(|attempt| index.is_none() || attempt.index == index);
         let ends = of_index.filter_map(|attempt| attempt.end.as_ref());
         u32::try_from(ends.take_while(|end| !end.is_success()).count()).unwrap_or(u32::MAX)
@@ -245,7 +356,7 @@ fn time(time: Option<&api::k8s::apimachinery::pkg::apis::meta::v1::Time>) -> Opt
 }
 
 /// When the pod was created.
-pub(crate) fn created_at(pod: &Pod) -> Option<Timestamp> {
+pub fn created_at(pod: &Pod) -> Option<Timestamp> {
     time(pod.metadata.creation_timestamp.as_ref())
 }
 
@@ -254,7 +365,7 @@ fn first_start(pod: &Pod) -> Option<Timestamp> {
 }
 
 /// The completion index of a pod of an Indexed Job.
-pub(crate) fn index(pod: &Pod) -> Option<u32> {
+pub fn index(pod: &Pod) -> Option<u32> {
     const NAME: &str = "batch.kubernetes.io/job-completion-index";
     let of = |map: &Option<std::collections::BTreeMap<String, String>>| map.as_ref()?.get(NAME)?.parse().ok();
     of(&pod.metadata.annotations).or_else(|| of(&pod.metadata.labels))

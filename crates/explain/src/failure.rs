@@ -4,43 +4,58 @@
 use api::k8s::api::batch::v1::Job;
 use jiff::Timestamp;
 
-use super::attempts::{Attempt, Attempts, End};
-use super::facts::{self, Outcome};
-use crate::duration;
+use crate::attempts::{Attempt, Attempts, End};
+use crate::facts::{self, Outcome};
 use crate::manifest::Source;
-use crate::screen::{Screen, Tone, escape};
+use crate::text::{Style, Tone, escape};
+use crate::{Story, duration};
 
 /// The most lines of log that the screen shows.
 const LOG_LINES: usize = 3;
 /// The longest line of log that the screen shows, in letters.
 const LOG_WIDTH: usize = 200;
 
+/// The failure screen of a story, without the next steps, which depend on where it is shown. Empty for a Job that has
+/// not failed.
+pub fn failure(story: &Story, style: &Style) -> String {
+    let job = story.typed_job();
+    let Some(outcome) = facts::outcome(&job).filter(|outcome| outcome.verdict == facts::Verdict::Failed) else {
+        return String::new();
+    };
+    let attempts = Attempts::of_values(&story.pods);
+    let last = attempts.failures().next_back();
+    let container = |attempt: &Attempt| attempt.end.as_ref().map(|end| end.container.clone()).unwrap_or_default();
+    let last_lines = last.map(|last| story.tail(&last.pod, last.run, &container(last))).unwrap_or_default();
+    let source = story.source();
+    let failure =
+        Failure { job: &job, outcome: &outcome, attempts: &attempts, source: &source, last_lines, now: story.now };
+    failure.lines(*style).join("\n")
+}
+
 /// What the screen is made of.
-pub(crate) struct Failure<'a> {
+pub struct Failure<'a> {
     /// The Job.
-    pub(crate) job: &'a Job,
+    pub job: &'a Job,
     /// How it ended.
-    pub(crate) outcome: &'a Outcome,
+    pub outcome: &'a Outcome,
     /// Its attempts.
-    pub(crate) attempts: &'a Attempts,
+    pub attempts: &'a Attempts,
     /// Where its manifest's values stand.
-    pub(crate) source: &'a Source,
+    pub source: &'a Source,
     /// The last attempt's last lines of log.
-    pub(crate) last_lines: &'a [String],
-    /// Whether the Job can be looked at afterwards.
-    pub(crate) is_kept: bool,
+    pub last_lines: &'a [String],
     /// The time.
-    pub(crate) now: Timestamp,
+    pub now: Timestamp,
 }
 
 impl Failure<'_> {
     /// The screen's lines.
-    pub(crate) fn lines(&self, screen: Screen) -> Vec<String> {
+    pub fn lines(&self, style: Style) -> Vec<String> {
         let name = escape(facts::name(self.job)).into_owned();
         let after = facts::elapsed(self.job, self.now).map(|span| format!(" after {}", duration::show(span)));
-        let head = format!("{} Job {name} FAILED{}", screen.bad(), after.unwrap_or_default());
+        let head = format!("{} Job {name} FAILED{}", style.bad(), after.unwrap_or_default());
         let reason = escape(&self.outcome.reason);
-        let mut lines = vec![format!("{} {} {reason}", screen.tone(Tone::Bad, &head), screen.dash()), String::new()];
+        let mut lines = vec![format!("{} {} {reason}", style.tone(Tone::Bad, &head), style.dash()), String::new()];
         lines.push(format!("  Why   {}", self.why()));
         if let Some(text) = self.ends() {
             lines.push(format!("        {text}"));
@@ -51,24 +66,9 @@ impl Failure<'_> {
             let head = if position == 0 { "Last" } else { "" };
             let pod = last.map(|attempt| escape(&attempt.pod).into_owned()).unwrap_or_default();
             let line: String = line.chars().take(LOG_WIDTH).collect();
-            lines.push(format!("  {head:<4}  {pod} {} {}", screen.bar(), escape(line.trim_end())));
+            lines.push(format!("  {head:<4}  {pod} {} {}", style.bar(), escape(line.trim_end())));
         }
-        lines.extend(self.next_steps(&name));
         lines
-    }
-
-    fn next_steps(&self, name: &str) -> Vec<String> {
-        if !self.is_kept {
-            return vec!["  Next  run it without --ephemeral to keep the Job, its pods and logs".to_owned()];
-        }
-        let namespace = match facts::namespace(self.job) {
-            "default" => String::new(),
-            other => format!(" -n {}", escape(other)),
-        };
-        vec![
-            format!("  Next  kubectl job describe {name}{namespace}   conditions, attempts, events"),
-            format!("        kubectl job logs {name}{namespace}       all output of all attempts"),
-        ]
     }
 
     /// `2 (job.yaml:7)`, `6 (the default)`.
@@ -213,12 +213,11 @@ mod tests {
             attempts: &attempts,
             source: &document.source,
             last_lines: &last_lines,
-            is_kept: true,
             now,
         };
-        let lines = failure.lines(Screen { ascii: true, ..Screen::default() });
+        let lines = failure.lines(Style { ascii: true, ..Style::default() });
         assert!(lines.len() <= 10, "{lines:?}");
-        lines.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect()
+        lines
     }
 
     #[test]
@@ -234,8 +233,6 @@ mod tests {
                 "  Why   3 pods failed; backoffLimit is 2 (job.yaml:7), so the 3rd failure ended the Job.",
                 "        Every attempt ended alike: container \"app\", exit 3.",
                 "  Last  migrate-2 | FATAL: no relation \"users\"",
-                "  Next  kubectl job describe migrate   conditions, attempts, events",
-                "        kubectl job logs migrate       all output of all attempts",
             ]
         );
     }
