@@ -65,12 +65,12 @@ impl Collector {
 fn runs_after(old: &Value, new: &Value) -> Vec<Value> {
     let mut runs = old["status"][EARLIER_RUNS].as_array().cloned().unwrap_or_default();
     let statuses = |pod: &Value| pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
-    for status in statuses(old) {
-        let ended = ended_run(&status);
-        let Some((run, end)) = ended else { continue };
-        // What the new state still tells of is not forgotten.
-        let newest = statuses(new).iter().find(|other| other["name"] == status["name"]).map(restarts);
-        if newest.is_none_or(|newest| newest <= run + 1) {
+    let statuses = (statuses(old), statuses(new));
+    let ended = statuses.0.iter().flat_map(|status| ended_runs(status).map(move |(run, end)| (status, run, end)));
+    for (status, run, end) in ended {
+        // The newest run is told of by the new state, which may know more of it.
+        let newest = statuses.1.iter().find(|other| other["name"] == status["name"]).map(restarts);
+        if newest.is_none_or(|newest| newest <= run) {
             continue;
         }
         let entry = json!({"container": status["name"], "run": run, "end": end});
@@ -86,17 +86,13 @@ fn restarts(status: &Value) -> u64 {
     status["restartCount"].as_u64().unwrap_or(0)
 }
 
-/// The last run of a container that has ended, and its terminated state.
-fn ended_run(status: &Value) -> Option<(u64, Value)> {
+/// The runs of a container that its status says have ended, and how.
+fn ended_runs(status: &Value) -> impl Iterator<Item = (u64, Value)> {
     let count = restarts(status);
-    let last = &status["lastState"]["terminated"];
-    if status["state"]["terminated"].is_object() {
-        return Some((count, status["state"]["terminated"].clone()));
-    }
     // While a container waits for its restart, its last state is the run that its restart count names.
-    let run = if status["state"]["waiting"].is_object() { Some(count) } else { count.checked_sub(1) };
-    last.is_object().then_some(())?;
-    Some((run?, last.clone()))
+    let last = if status["state"]["waiting"].is_object() { Some(count) } else { count.checked_sub(1) };
+    let ended = [(last, &status["lastState"]["terminated"]), (Some(count), &status["state"]["terminated"])];
+    ended.into_iter().filter(|(_, end)| end.is_object()).filter_map(|(run, end)| Some((run?, end.clone())))
 }
 
 #[cfg(test)]
