@@ -59,6 +59,9 @@ pub type Interpose = Arc<dyn Fn(Component, Arc<dyn Transport>) -> Arc<dyn Transp
 pub struct Config {
     /// What pods are.
     pub pods: Pods,
+    /// Where logs of pods that are gone are handed to by a rename, on the file system of the state directory; else they
+    /// are removed.
+    pub log_archive: Option<PathBuf>,
     /// Which images stand for which local programs, directories or images of this machine.
     pub image_map: Vec<ImageRule>,
     /// Whether images that the map leaves are pulled from their registries; else the host's programs stand for them.
@@ -86,6 +89,7 @@ impl Config {
     pub fn new(state_dir: PathBuf, supervisor: SupervisorCommand) -> Self {
         Self {
             pods: Pods::Processes { state_dir, supervisor },
+            log_archive: None,
             image_map: Vec::new(),
             pulls_images: false,
             node_name: "local".to_owned(),
@@ -103,6 +107,7 @@ impl Config {
     pub fn scripted(script: Arc<dyn Script>, stepper: Arc<Stepper>) -> Self {
         Self {
             pods: Pods::Scripted(script),
+            log_archive: None,
             image_map: Vec::new(),
             pulls_images: false,
             node_name: "local".to_owned(),

@@ -39,6 +39,7 @@ pub(crate) fn start(config: &Config, network: &Network, client: Client) -> Resul
             let logs = Arc::new(Logs::default());
             let (runtime, exits) = ProcessRuntime::start(&process, clock.clone(), logs.clone())?;
             let mut kubelet = KubeletConfig::new(&config.node_name, state_dir.clone());
+            kubelet.log_archive.clone_from(&config.log_archive);
             kubelet.image_rules.clone_from(&config.image_map);
             kubelet.heartbeat = config.stepper.is_none();
             kubelet.pulls_images = config.pulls_images;

@@ -61,6 +61,9 @@ pub struct KubeletConfig {
     pub node_name: String,
     /// Where logs and scratch directories go. Removed with each pod; those of pods that are gone, at the first list.
     pub state_directory: PathBuf,
+    /// Where the logs of pods that are gone are handed to, `UID/CONTAINER/RUN.log` each: by a rename, so it must be a
+    /// directory of the same file system. They are that directory's owner's from then on. Without one they are removed.
+    pub log_archive: Option<PathBuf>,
     /// Which images stand for which programs.
     pub image_rules: Vec<ImageRule>,
     /// Whether images that no rule maps are pulled from their registries.
@@ -81,6 +84,7 @@ impl KubeletConfig {
         Self {
             node_name: node_name.to_owned(),
             state_directory,
+            log_archive: None,
             image_rules: Vec::new(),
             pulls_images: false,
             host_ip: "127.0.0.1".to_owned(),
@@ -251,9 +255,24 @@ impl Shared {
         if !self.runtime.runs_programs() {
             return self.logs.forget(&self.log_root().join(uid));
         }
+        self.archive_logs(uid);
         volumes::clean_up(&self.scratch(uid));
         for directory in [self.log_root().join(uid), self.scratch(uid), self.credentials(uid)] {
             remove(&directory);
+        }
+    }
+}
+
+impl Shared {
+    /// Hands the logs of a pod that is gone to whoever keeps them. What cannot be handed over is removed with the rest.
+    fn archive_logs(&self, uid: &str) {
+        let Some(archive) = &self.config.log_archive else { return };
+        match std::fs::rename(self.log_root().join(uid), archive.join(uid)) {
+            // A pod that printed nothing has left no logs.
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                warn!(pod = uid, archive = %archive.display(), %error, "logs of a pod are not kept");
+            }
+            _ => {}
         }
     }
 }

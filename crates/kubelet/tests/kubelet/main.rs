@@ -220,6 +220,38 @@ async fn terminal_phase_is_written_before_the_object_goes() {
 }
 
 #[tokio::test]
+async fn logs_of_a_pod_that_is_gone_are_handed_to_the_archive_as_they_were() {
+    let node = node_set(
+        Arc::new(SystemClock),
+        |runtime| runtime,
+        |config| {
+            let archive = config.state_directory.join("archive");
+            std::fs::create_dir(&archive).unwrap();
+            config.log_archive = Some(archive);
+        },
+    );
+    node.api.add_pod(
+        "twice",
+        shell("OnFailure", "if [ -e done ]; then echo second; exit 0; fi; touch done; echo first; exit 1"),
+    );
+    node.api.add_pod("silent", shell("Never", "exit 0"));
+    node.reaches("twice", "Succeeded").await;
+    node.reaches("silent", "Succeeded").await;
+    let uid = node.api.get("pods", "twice").unwrap()["metadata"]["uid"].as_str().unwrap().to_owned();
+    let log = |root: &str, run: u32| std::fs::read(Logs::path(&node.directory.path().join(root), &uid, "c", run));
+    let written = [log("logs", 0).unwrap(), log("logs", 1).unwrap()];
+    for name in ["twice", "silent"] {
+        node.api.delete_pod(name, None);
+    }
+    let scratch = node.directory.path().join("pods");
+    wait_for("the pods' files to go", || !scratch.read_dir().unwrap().any(|_| true)).await;
+    assert_eq!([log("archive", 0).unwrap(), log("archive", 1).unwrap()], written);
+    assert!(log("logs", 0).is_err());
+    assert_eq!(node.directory.path().join("archive").read_dir().unwrap().count(), 1);
+    node.kubelet.shutdown().await;
+}
+
+#[tokio::test]
 async fn process_that_ignores_term_is_killed_after_the_grace_period() {
     let node = node();
     let mut spec = shell("Never", "trap '' TERM; echo ready; while :; do sleep 1000; done");
