@@ -54,7 +54,7 @@ pub fn supervisor_main() -> ExitCode {
 pub struct Cluster {
     server: Arc<ApiServer>,
     client: Client,
-    parts: Parts,
+    parts: Arc<Parts>,
     kubelet: Arc<Kubelet>,
     /// None where pods are acted out: there is nothing to connect to.
     proxy: Option<ServiceProxy>,
@@ -105,7 +105,7 @@ impl Cluster {
         let token = clock::secret_hex(TOKEN_BYTES);
         let local = Arc::new(Local::new(server.clone(), apiserver::http::Token::new(token.clone())));
         let door = if config.over_http { over_http(&local, &token)? } else { client.clone() };
-        let parts = Parts::new(door, &config, system_config(&server, &config));
+        let parts = Arc::new(Parts::new(door, &config, system_config(&server, &config)));
         let kubelet = Arc::new(pods::start(&config, &network, parts.client(Component::Kubelet))?);
         // Set once, here.
         let _ = node.set(Arc::downgrade(&kubelet));
@@ -181,6 +181,12 @@ impl Cluster {
     /// Why a Job or CronJob is as it is: its controllers' decision records, oldest first.
     pub fn decisions(&self, object: &Uid) -> Vec<Decision> {
         self.parts.decisions(object)
+    }
+
+    /// The same for whoever asks from elsewhere; once the cluster has ended there are none.
+    pub fn decider(&self) -> impl Fn(&Uid) -> Vec<Decision> + Send + Sync + 'static {
+        let parts = Arc::downgrade(&self.parts);
+        move |object| parts.upgrade().map(|parts| parts.decisions(object)).unwrap_or_default()
     }
 
     /// Stops a controller and forgets all that it knew, as if its process had died: what it was doing is cut at its next

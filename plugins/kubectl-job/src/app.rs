@@ -71,6 +71,7 @@ async fn talk_to_server(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         Verb::Logs(args) => verbs::logs::run(setting, args).await,
         Verb::Wait(args) => verbs::wait::run(setting, args).await,
         Verb::Delete(args) => verbs::delete::run(setting, args).await,
+        Verb::History(args) => verbs::history::run(setting, args).await,
         Verb::Server(verb) => verbs::serve::run(setting, verb).await,
         Verb::Serve(args) => verbs::serve::daemon(setting, &args).await,
         Verb::Clock(verb) => verbs::clock::run(setting, verb).await,

@@ -4,6 +4,7 @@
 //! its connection flags are read here as well.
 
 pub(crate) mod connection;
+pub(crate) mod history;
 pub(crate) mod run;
 pub(crate) mod verbs;
 
@@ -88,6 +89,8 @@ pub(crate) enum Verb {
     Wait(verbs::WaitArgs),
     /// Delete Jobs and their pods
     Delete(verbs::DeleteArgs),
+    /// List Jobs that were, also those that are gone with their pods and their server
+    History(history::HistoryArgs),
     /// Start, stop or look at the local server
     #[command(subcommand)]
     Server(verbs::ServerVerb),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::TcpListener;
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub(crate) use cluster::{Cluster, Endpoint};
 use crate::cli::run::ImageFlags;
 use crate::cli::verbs::ClockMode;
 use crate::exit::Failure;
+use crate::history::Keep;
+use crate::history::recorder::{Parts, Recorder};
 
 /// The hidden subcommand that owns pod processes.
 pub(crate) const SUPERVISOR: &str = "__pod-supervisor";
@@ -51,11 +54,45 @@ impl Time {
     }
 }
 
-/// Starts a cluster whose pods are processes of this machine, and keeps their output below `data`.
+/// A cluster, and what records the Jobs on it.
+pub(crate) struct Server {
+    cluster: Cluster,
+    recorder: Option<Recorder>,
+}
+
+impl Deref for Server {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+impl Server {
+    /// Ends everything in order. Stories are written before, and logs taken in after their pods have ended.
+    pub(crate) async fn shutdown(self) {
+        let closing = match self.recorder {
+            Some(recorder) => Some(recorder.stop().await),
+            None => None,
+        };
+        self.cluster.shutdown().await;
+        if let Some(closing) = closing {
+            closing.close().await;
+        }
+    }
+}
+
+/// Starts a cluster whose pods are processes of this machine, and keeps their output below `data`; with `keep`, a
+/// history of its Jobs too.
 ///
 /// # Errors
 /// Wrong image rules; a cluster that cannot start.
-pub(crate) async fn start(data: PathBuf, images: &ImageFlags, time: &Time) -> anyhow::Result<Cluster> {
+pub(crate) async fn start(
+    data: PathBuf,
+    images: &ImageFlags,
+    time: &Time,
+    keep: Option<Keep>,
+) -> anyhow::Result<Server> {
     let program = std::env::current_exe().context("find this program")?;
     let supervisor = cluster::SupervisorCommand { program, args: vec![OsString::from(SUPERVISOR)] };
     let mut config = cluster::Config::new(data, supervisor);
@@ -66,7 +103,34 @@ pub(crate) async fn start(data: PathBuf, images: &ImageFlags, time: &Time) -> an
     if time.mode == ClockMode::Virtual {
         config.pods = cluster::Pods::Scripted(Arc::new(cluster::scripted::AnnotationScript));
     }
-    Cluster::start(config).await.context("start the cluster")
+    config.log_archive = keep.as_ref().map(|keep| keep.history.staging());
+    let cluster = Cluster::start(config).await.context("start the cluster")?;
+    let recorder = keep.map(|keep| record(&cluster, time, keep));
+    Ok(Server { cluster, recorder })
+}
+
+/// Begins to record the Jobs of a cluster.
+fn record(cluster: &Cluster, time: &Time, keep: Keep) -> Recorder {
+    let decider = cluster.decider();
+    let decisions = move |object: &api::Uid| {
+        let records = decider(object).into_iter().map(|decision| explain::Record {
+            at: decision.at,
+            rule: decision.note.rule.to_owned(),
+            inputs: decision.note.inputs,
+            decision: decision.note.decision,
+            field: decision.note.field.to_owned(),
+            waits_for: decision.note.waits_for.map(str::to_owned),
+            until: decision.note.until,
+        });
+        Some(records.collect())
+    };
+    Recorder::start(Parts {
+        client: cluster.client(),
+        clock: time.clock.clone(),
+        decisions: Arc::new(decisions),
+        history: keep.history,
+        limits: keep.limits,
+    })
 }
 
 /// Opens the cluster's API on a socket.

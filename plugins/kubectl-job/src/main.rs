@@ -9,6 +9,7 @@ mod duration;
 mod embedded;
 mod exit;
 mod follow;
+mod history;
 mod job;
 mod jsonpath;
 mod manifest;

@@ -2,6 +2,7 @@
 //!
 //! A real cluster is used only when a flag names it. The user's own kubeconfig is neither read nor written without.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,8 +12,10 @@ use client::{Client, ConnectOptions};
 use crate::cli::connection::Connection;
 use crate::cli::run::PlaceFlags;
 use crate::cli::verbs::ServeArgs;
-use crate::embedded::{self, Time};
+use crate::embedded;
 use crate::exit::Failure;
+use crate::history::Keep;
+use crate::history::folder::History;
 use crate::screen::{Screen, Tone};
 use crate::server::start::{self, Found};
 use crate::server::state::StateDir;
@@ -41,7 +44,7 @@ pub(crate) enum Place {
 
 /// A cluster that ends with this command.
 pub(crate) struct Ephemeral {
-    cluster: embedded::Cluster,
+    cluster: embedded::Server,
     folder: tempfile::TempDir,
 }
 
@@ -120,7 +123,7 @@ pub(crate) async fn open_for_run(setting: &Setting, place: &PlaceFlags, detach: 
         return Err(Failure::usage(text).into());
     }
     if place.ephemeral || (!detach && is_ci() && !server_runs(connection)) {
-        return ephemeral(connection, place, &setting.time).await;
+        return ephemeral(setting, place).await;
     }
     if connection.stray_flag().is_some() {
         return open(connection, screen).await;
@@ -140,12 +143,22 @@ fn server_runs(connection: &Connection) -> bool {
         .is_ok_and(|state| start::running(&state).is_ok_and(|info| info.is_some()))
 }
 
-async fn ephemeral(connection: &Connection, place: &PlaceFlags, time: &Time) -> anyhow::Result<Target> {
+async fn ephemeral(setting: &Setting, place: &PlaceFlags) -> anyhow::Result<Target> {
+    let connection = &setting.connection;
     let folder = tempfile::Builder::new().prefix("kubectl-job.").tempdir().context("make a temporary folder")?;
-    let cluster = embedded::start(folder.path().to_owned(), &place.images, time).await?;
+    let keep = if place.no_history { None } else { keep(setting, folder.path()) };
+    let cluster = embedded::start(folder.path().to_owned(), &place.images, &setting.time, keep).await?;
     let namespace = connection.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let client = cluster.client();
     Ok(Target { client, namespace, place: Place::Ephemeral(Box::new(Ephemeral { cluster, folder })) })
+}
+
+/// Where a cluster in this command records its Jobs. It runs without as well, as where nothing may be written.
+fn keep(setting: &Setting, data: &Path) -> Option<Keep> {
+    let prepared = StateDir::open(setting.connection.state_dir.as_deref())
+        .map_err(anyhow::Error::from)
+        .and_then(|state| Ok(Keep::prepare(History::of(&state).with_data(data.to_owned()), None)?));
+    prepared.inspect_err(|error| setting.screen.note(format!("no history is kept: {error:#}"))).ok()
 }
 
 async fn local(connection: &Connection, options: &ServeArgs, screen: Screen) -> anyhow::Result<Target> {

@@ -133,6 +133,9 @@ pub(crate) struct PlaceFlags {
     /// What the server runs.
     #[command(flatten)]
     pub(crate) images: ImageFlags,
+    /// Keep nothing of the Job once it is gone
+    #[arg(long)]
+    pub(crate) no_history: bool,
 }
 
 /// Which programs stand for which images.

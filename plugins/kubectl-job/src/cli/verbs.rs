@@ -65,6 +65,14 @@ pub(crate) struct LogsArgs {
     /// Go on until the Job has ended
     #[arg(short, long)]
     pub(crate) follow: bool,
+    /// Which output, and how.
+    #[command(flatten)]
+    pub(crate) read: ReadFlags,
+}
+
+/// Which output to read, and how to show it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReadFlags {
     /// Only these completion indexes, such as 0,3-5
     #[arg(long, value_name = "INDEXES")]
     pub(crate) index: Option<String>,
@@ -199,12 +207,21 @@ pub(crate) struct ServeArgs {
     /// What it runs.
     #[command(flatten)]
     pub(crate) images: ImageFlags,
+    /// What it keeps.
+    #[command(flatten)]
+    pub(crate) history: super::history::HistoryFlags,
 }
 
 impl Default for ServeArgs {
     fn default() -> Self {
         let idle_timeout = Span(jiff::SignedDuration::from_mins(30));
-        Self { port: 0, idle_timeout, clock: ClockMode::Real, images: ImageFlags::default() }
+        Self {
+            port: 0,
+            idle_timeout,
+            clock: ClockMode::Real,
+            images: ImageFlags::default(),
+            history: Default::default(),
+        }
     }
 }
 

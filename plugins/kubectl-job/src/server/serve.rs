@@ -11,9 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::start;
 use super::state::{ServerInfo, StateDir};
+use crate::cli::history::HistoryFlags;
 use crate::cli::verbs::ServeArgs;
 use crate::embedded::{self, Time};
 use crate::exit::{Code, Failure};
+use crate::history::Keep;
+use crate::history::folder::History;
 use crate::screen::Screen;
 
 /// How often the server asks itself whether it is idle.
@@ -48,7 +51,7 @@ pub(crate) async fn serve(
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut hang_up = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
-    let cluster = embedded::start(state.data(), &options.images, time).await?;
+    let cluster = embedded::start(state.data(), &options.images, time, keep(state, &options.history)?).await?;
     let endpoint = embedded::serve_https(&cluster, listener).await?;
     let info = ServerInfo {
         pid: std::process::id(),
@@ -75,6 +78,15 @@ pub(crate) async fn serve(
         _ = interrupt.recv() => {}
     }
     Ok(code)
+}
+
+/// Where the server records its Jobs, unless it is to keep nothing.
+fn keep(state: &StateDir, flags: &HistoryFlags) -> anyhow::Result<Option<Keep>> {
+    if flags.no_history {
+        return Ok(None);
+    }
+    let keep = Keep::prepare(History::of(state), flags.history_limit).context("prepare the history")?;
+    Ok(Some(keep))
 }
 
 fn listen(port: u16) -> anyhow::Result<TcpListener> {
@@ -113,7 +125,7 @@ fn say_ready(state: &StateDir, info: &ServerInfo, announce: Announce) -> anyhow:
 }
 
 /// Ends when the cluster has been idle for as long as the options say.
-async fn idle(cluster: &embedded::Cluster, options: &ServeArgs) {
+async fn idle(cluster: &embedded::Server, options: &ServeArgs) {
     let limit = options.idle_timeout.0;
     if !limit.is_positive() {
         return std::future::pending().await;

@@ -92,6 +92,7 @@ pub(crate) fn arguments(options: &ServeArgs) -> Vec<String> {
     if options.images.pull {
         arguments.push("--pull".to_owned());
     }
+    arguments.extend(options.history.arguments());
     arguments
 }
 

@@ -6,7 +6,7 @@ use api::k8s::api::core::v1::{Event, Pod};
 use api::resource::EVENTS;
 use jiff::tz::TimeZone;
 
-use super::{Setting, select};
+use super::{Setting, past, select};
 use crate::cli::verbs::DescribeArgs;
 use crate::exit::{Code, Family, explain};
 use crate::output;
@@ -22,11 +22,18 @@ pub(crate) async fn run(setting: &Setting, args: DescribeArgs) -> anyhow::Result
     let names = select::job_names(&args.names)?;
     let target = target::open(&setting.connection, setting.screen).await?;
     let options = Options { label_selector: args.selector, ..Options::default() };
-    let (jobs, missing) = select::jobs(&target, &names, options, false).await?;
+    let (jobs, mut missing) = select::jobs(&target, &names, options, false).await?;
     let mut screens = Vec::new();
     for job in &jobs {
         screens.push(describe(setting, &target, &job.decode()?).await?);
     }
+    missing.retain(|error| match past::described(setting, &target.namespace, error) {
+        Some(screen) => {
+            screens.push(screen);
+            false
+        }
+        None => true,
+    });
     let text = screens.join("\n\n");
     // The screen is text for people: colours go with standard output's own terminal.
     output::put(&if setting.screen.stdout_colour { text } else { anstream::adapter::strip_str(&text).to_string() })?;

@@ -22,7 +22,7 @@ use crate::manifest::{self, Document, Source};
 use crate::output::{self, Format};
 use crate::target::{self, Target};
 use crate::view::facts;
-use crate::{job, objects};
+use crate::{history, job, objects};
 
 /// How long an obstacle may last where nobody else can remove it: in a cluster that lives inside this command.
 const EPHEMERAL_PATIENCE: SignedDuration = SignedDuration::from_secs(3);
@@ -145,11 +145,14 @@ async fn run_on(
     }
     let mut created = Vec::new();
     let mut jobs = Vec::new();
-    for document in documents {
+    for mut document in documents {
         let address = objects::address(&document, &target.namespace, setting.connection.namespace.as_deref())?;
         let is_job = objects::is_job(&document.value);
         if args.how.replace && is_job && !dry_run {
             replace(target, &document.value, address.namespace.as_deref()).await?;
+        }
+        if args.place.no_history && is_job && target.is_local() {
+            history::leave_out(&mut document.value);
         }
         let object = objects::create(&target.client, &document, &address, dry_run, setting.screen).await;
         let object = object.map_err(explain_existing)?;
