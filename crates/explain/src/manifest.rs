@@ -40,6 +40,12 @@ impl Source {
         (!self.file.is_empty()).then_some(&*self.file)
     }
 
+    /// The same file, of whose lines nothing is known.
+    #[must_use]
+    pub fn without_lines(&self) -> Self {
+        Self { file: self.file.clone(), lines: Arc::default() }
+    }
+
     /// `job.yaml:7` for a path that the manifest has.
     pub fn place(&self, path: &str) -> Option<String> {
         let line = self.lines.get(path).filter(|line| **line > 0)?;
@@ -86,8 +92,7 @@ fn take_apart(value: Value, source: &Source, line: u64, into: &mut Vec<Document>
         let items = value.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
         for item in items {
             // Lines inside a List are not kept: their paths would need the item's position.
-            let plain = Source { file: source.file.clone(), lines: Arc::default() };
-            take_apart(item, &plain, line, into)?;
+            take_apart(item, &source.without_lines(), line, into)?;
         }
         return Ok(());
     }

@@ -2,24 +2,26 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
 use tracing_subscriber::EnvFilter;
 
+use crate::cli::cron::CronVerb;
 use crate::cli::verbs::{ClockMode, ServerVerb};
-use crate::cli::{Cli, Verb};
+use crate::cli::{self, Verb};
 use crate::embedded::Time;
-use crate::exit::{self, Code, Failure, Family};
-use crate::output;
+use crate::exit::{self, Code, Family};
 use crate::screen::Screen;
 use crate::verbs::{self, Setting};
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
     // clap ends the process itself for help (0) and for what cannot be read (2).
-    let cli = Cli::parse();
+    let cli = cli::parse();
     let screen = Screen::detect(cli.talk.colour(), cli.talk.ascii, cli.talk.quiet);
     log(cli.talk.verbosity, matches!(cli.verb, Verb::Serve(_)));
-    let family = if matches!(cli.verb, Verb::Run(_) | Verb::Wait(_)) { Family::Outcome } else { Family::Plain };
+    let family = match cli.verb {
+        Verb::Run(_) | Verb::Wait(_) | Verb::Cron(CronVerb::Trigger(_)) => Family::Outcome,
+        _ => Family::Plain,
+    };
     let time = Time::new(clock_mode(&cli.verb));
     let setting = Setting { connection: cli.connection, screen, time };
     match dispatch(&setting, cli.verb) {
@@ -34,14 +36,14 @@ pub(crate) fn main() -> ExitCode {
 
 fn dispatch(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
     match verb {
-        Verb::Version => version(),
-        Verb::Completion { shell } => completion(shell),
-        Verb::Help { topic } => help(&topic),
+        Verb::Completion(verb) => verbs::completion::run(setting, verb),
+        Verb::Help(args) => verbs::help::run(&args),
+        Verb::Man { dir } => verbs::help::write_manual(&dir),
         Verb::Env(args) => verbs::serve::env(setting, &args),
         verb => {
             // Servers work on all cores; a command that only talks to one starts faster without further threads.
             let mut builder = match &verb {
-                Verb::Serve(_) | Verb::Server(_) => setting.time.runtime(),
+                Verb::Serve(_) | Verb::Server(_) | Verb::Lint(_) | Verb::Doctor(_) => setting.time.runtime(),
                 Verb::Run(args) if args.place.ephemeral || std::env::var_os("CI").is_some() => setting.time.runtime(),
                 _ => tokio::runtime::Builder::new_current_thread(),
             };
@@ -72,10 +74,16 @@ async fn talk_to_server(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         Verb::Wait(args) => verbs::wait::run(setting, args).await,
         Verb::Delete(args) => verbs::delete::run(setting, args).await,
         Verb::History(args) => verbs::history::run(setting, args).await,
+        Verb::Suspend(args) => verbs::change::run(setting, args, true).await,
+        Verb::Resume(args) => verbs::change::run(setting, args, false).await,
+        Verb::Cron(verb) => verbs::cron::run(setting, verb).await,
         Verb::Server(verb) => verbs::serve::run(setting, verb).await,
         Verb::Serve(args) => verbs::serve::daemon(setting, &args).await,
         Verb::Clock(verb) => verbs::clock::run(setting, verb).await,
-        Verb::Env(_) | Verb::Version | Verb::Completion { .. } | Verb::Help { .. } => Ok(Code::Success),
+        Verb::Lint(args) => verbs::lint::run(setting, args).await,
+        Verb::Doctor(args) => verbs::doctor::run(setting, args).await,
+        Verb::Version(args) => verbs::version::run(setting, args).await,
+        Verb::Env(_) | Verb::Completion(_) | Verb::Help(_) | Verb::Man { .. } => Ok(Code::Success),
     }
 }
 
@@ -92,32 +100,4 @@ fn log(verbosity: Option<u8>, is_server: bool) {
         "{level},hyper=info,hyper_util=info,kube=info,kube_client=info,h2=info,rustls=info,tower=info"
     ));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
-}
-
-fn version() -> anyhow::Result<Code> {
-    output::put(&format!("kubectl-job {}\nserves Kubernetes v1.36\n", env!("CARGO_PKG_VERSION")))?;
-    Ok(Code::Success)
-}
-
-fn completion(shell: clap_complete::Shell) -> anyhow::Result<Code> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "kubectl-job", &mut script);
-    output::put(&String::from_utf8_lossy(&script))?;
-    Ok(Code::Success)
-}
-
-fn help(topic: &[String]) -> anyhow::Result<Code> {
-    if matches!(topic, [topic] if topic == "exit-codes") {
-        output::put(exit::TABLE)?;
-        return Ok(Code::Success);
-    }
-    let mut command = Cli::command();
-    command.build();
-    let mut found = &mut command;
-    for word in topic {
-        let unknown = || Failure::usage(format!("error: no verb or topic {word:?}; topics: exit-codes"));
-        found = found.find_subcommand_mut(word).ok_or_else(unknown)?;
-    }
-    output::put(&found.render_long_help().to_string())?;
-    Ok(Code::Success)
 }

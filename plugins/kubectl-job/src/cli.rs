@@ -3,13 +3,18 @@
 //! Flags keep kubectl's names, letters and meanings. kubectl hands the arguments after `kubectl job` over untouched, so
 //! its connection flags are read here as well.
 
+pub(crate) mod about;
+pub(crate) mod change;
 pub(crate) mod connection;
+pub(crate) mod cron;
+mod examples;
 pub(crate) mod history;
+pub(crate) mod lint;
 pub(crate) mod run;
 pub(crate) mod verbs;
 
 use anstream::ColorChoice;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 /// Run and test Kubernetes Jobs without a cluster.
 ///
@@ -21,7 +26,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
     bin_name = "kubectl job",
     version,
     disable_help_subcommand = true,
-    max_term_width = 120
+    max_term_width = 100
 )]
 #[command(subcommand_required = true, arg_required_else_help = true, propagate_version = true)]
 pub(crate) struct Cli {
@@ -41,10 +46,17 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Display")]
 pub(crate) struct Talk {
     /// When to use colour; NO_COLOR and CLICOLOR_FORCE are honoured too
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "KUBECTL_JOB_COLOR",
+        hide_env = true
+    )]
     color: When,
     /// Use no symbols beyond ASCII
-    #[arg(long, global = true)]
+    #[arg(long, global = true, env = "KUBECTL_JOB_ASCII", hide_env = true)]
     pub(crate) ascii: bool,
     /// Say only what went wrong
     #[arg(short, long, global = true)]
@@ -91,6 +103,13 @@ pub(crate) enum Verb {
     Delete(verbs::DeleteArgs),
     /// List Jobs that were, also those that are gone with their pods and their server
     History(history::HistoryArgs),
+    /// Stop the pods of Jobs and keep the Jobs
+    Suspend(change::ChangeArgs),
+    /// Let suspended Jobs go on
+    Resume(change::ChangeArgs),
+    /// Look at CronJobs: when they run next; run one now
+    #[command(subcommand)]
+    Cron(cron::CronVerb),
     /// Start, stop or look at the local server
     #[command(subcommand)]
     Server(verbs::ServerVerb),
@@ -99,31 +118,77 @@ pub(crate) enum Verb {
     Clock(verbs::ClockVerb),
     /// Print what a shell needs so that plain kubectl talks to the local server
     Env(verbs::EnvArgs),
-    /// Print versions
-    Version,
-    /// Print a completion script for a shell
-    Completion {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Explain a verb, or a topic: exit-codes
-    Help {
-        /// Verb or topic
-        topic: Vec<String>,
+    /// Say what becomes of each field of a manifest, and what is likely to go wrong
+    Lint(lint::LintArgs),
+    /// Look at this machine: what Jobs get here, and what to do about the rest
+    Doctor(about::DoctorArgs),
+    /// Print the versions of this program and of the server
+    Version(about::VersionArgs),
+    /// Print a completion script for a shell, or let kubectl complete kubectl job
+    #[command(subcommand)]
+    Completion(about::CompletionVerb),
+    /// Explain a verb, or a topic: exit-codes, fidelity, env
+    Help(about::HelpArgs),
+    /// Write the manual pages.
+    #[command(name = "__man", hide = true)]
+    Man {
+        /// Where to.
+        dir: std::path::PathBuf,
     },
     /// The server itself.
     #[command(name = "__serve", hide = true)]
     Serve(verbs::ServeArgs),
 }
 
+/// The command line with the examples of each verb.
+pub(crate) fn command() -> Command {
+    let mut command = Cli::command();
+    for (verb, text) in examples::EXAMPLES {
+        command = command.mut_subcommand(verb, |command| command.after_help(*text));
+    }
+    command
+}
+
+/// Reads the arguments of the process. Help (0) and what cannot be read (2) end it.
+pub(crate) fn parse() -> Cli {
+    Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn no_two_flags_of_a_verb_collide() {
-        Cli::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_has_an_example_and_every_example_is_read() {
+        for verb in command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let text = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(text.contains("kubectl job "), "{} has no example: add one to cli/examples.rs", verb.get_name());
+        }
+        for (verb, text) in examples::EXAMPLES {
+            for line in text.lines().filter_map(|line| line.trim().strip_prefix("kubectl job ")) {
+                let line = line.split(" #").next().unwrap_or(line).replace(['\'', '"'], "");
+                let words = std::iter::once("kubectl-job").chain(line.split_whitespace());
+                let read = Cli::try_parse_from(words);
+                assert!(read.is_ok(), "{verb}: {line}: {}", read.expect_err("it was not read"));
+            }
+        }
+    }
+
+    #[test]
+    fn help_fits_eighty_columns() {
+        let mut command = command().term_width(80);
+        command.build();
+        for verb in command.get_subcommands_mut() {
+            let text = verb.render_help().to_string();
+            let is_usage = |line: &&str| line.contains("kubectl job ");
+            let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80 && !is_usage(line)).collect();
+            assert!(wide.is_empty(), "{}: {wide:#?}", verb.get_name());
+        }
     }
 
     #[test]

@@ -58,16 +58,19 @@ impl From<Code> for ExitCode {
 pub(crate) const TABLE: &str = "\
 Exit codes
 
-  Code  run, wait                                       other verbs
-  0     the Job is Complete                             done
-  1     the Job Failed                                  any error
-  2     wrong command line or manifest                  wrong command line or manifest
-  3     the server cannot be reached, or failed         the server cannot be reached
-  4     no such Job, or deleted before it finished      -
-  5     stuck or suspended (with --fail-on-stuck)       -
-  124   --timeout elapsed                               --timeout elapsed
-  130   interrupted (SIGINT)                            interrupted
-  143   terminated (SIGTERM)                            terminated
+  Code  run, wait, cron trigger                      other verbs
+  0     the Job is Complete                          done
+  1     the Job Failed                               any error
+  2     wrong command line or manifest, --strict     the same
+  3     the server cannot be reached, or failed      the same
+  4     no such Job, or deleted before it finished   -
+  5     stuck or suspended (with --fail-on-stuck)    -
+  124   --timeout elapsed                            the same
+  130   interrupted (SIGINT)                         the same
+  143   terminated (SIGTERM)                         the same
+
+  run --exit-code-from container: the code of the container that decided.
+  lint: 1 for errors, with --strict for warnings too; doctor: 1 for problems.
 ";
 
 /// An error that knows its exit code.

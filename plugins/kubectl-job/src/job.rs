@@ -1,5 +1,7 @@
 //! Jobs made from flags, in the shape that `kubectl create job` gives them.
 
+pub(crate) mod copy;
+
 use serde_json::{Map, Value, json};
 
 use crate::cli::run::{JobFlags, Restart};
@@ -11,7 +13,9 @@ use crate::exit::Failure;
 /// Missing image, environment without `=`, a name or number out of range.
 pub(crate) fn from_flags(name: Option<&str>, flags: &JobFlags, command: &[String]) -> Result<Value, Failure> {
     let Some(image) = flags.image.as_deref().filter(|image| !image.is_empty()) else {
-        return Err(Failure::usage("error: say what to run: --image IMAGE [-- COMMAND...], or -f FILE for a manifest"));
+        return Err(Failure::usage(
+            "error: say what to run: --image IMAGE [-- COMMAND...], -f FILE for a manifest, or --from cronjob/NAME for a copy",
+        ));
     };
     let base = base_name(image);
     let mut metadata = Map::new();
@@ -26,8 +30,14 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &JobFlags, command: &[String
     if !flags.env.is_empty() {
         container["env"] = flags.env.iter().map(|pair| variable(pair)).collect::<Result<_, _>>()?;
     }
-    let restart = if flags.restart == Some(Restart::OnFailure) { "OnFailure" } else { "Never" };
+    let restart = flags.restart.unwrap_or(Restart::Never).name();
     let mut spec = json!({"template": {"spec": {"containers": [container], "restartPolicy": restart}}});
+    set_fields(&mut spec, flags);
+    Ok(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}))
+}
+
+/// Sets the fields of a Job's spec that flags name.
+fn set_fields(spec: &mut Value, flags: &JobFlags) {
     let numbers = [
         ("completions", flags.completions.map(i64::from)),
         ("parallelism", flags.parallelism.map(i64::from)),
@@ -43,7 +53,6 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &JobFlags, command: &[String
     if flags.indexed {
         spec["completionMode"] = "Indexed".into();
     }
-    Ok(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}))
 }
 
 /// Part of a second counts as a whole one, so that `--deadline 500ms` is no deadline of zero.
@@ -51,7 +60,11 @@ fn whole_seconds(duration: jiff::SignedDuration) -> i64 {
     duration.as_secs() + i64::from(duration.subsec_nanos() > 0)
 }
 
-fn checked_name(name: &str) -> Result<&str, Failure> {
+/// A name that a Job may have.
+///
+/// # Errors
+/// Any other name.
+pub(crate) fn checked_name(name: &str) -> Result<&str, Failure> {
     match api::names::dns_subdomain_errors(name).as_slice() {
         [] => Ok(name),
         errors => Err(Failure::usage(format!("error: {name:?} is no name for a Job: {}", errors.join("; ")))),

@@ -5,6 +5,7 @@
 
 mod app;
 mod cli;
+mod complete;
 mod duration;
 mod embedded;
 mod exit;
@@ -12,13 +13,17 @@ mod follow;
 mod history;
 mod job;
 mod jsonpath;
+mod lint;
 mod manifest;
+mod narrate;
 mod objects;
 mod output;
+mod probe;
 mod screen;
 mod server;
 mod target;
 mod time;
+mod topics;
 mod verbs;
 mod view;
 
@@ -32,6 +37,9 @@ fn main() -> ExitCode {
     // The supervisor is started with every server and owns its pods: no argument parsing, no runtime, no threads.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == embedded::SUPERVISOR) {
         return cluster::supervisor_main();
+    }
+    if complete::is_asked_for() {
+        return complete::main();
     }
     app::main()
 }

@@ -16,6 +16,7 @@ use crate::embedded;
 use crate::exit::Failure;
 use crate::history::Keep;
 use crate::history::folder::History;
+use crate::narrate::{self, Reach};
 use crate::screen::{Screen, Tone};
 use crate::server::start::{self, Found};
 use crate::server::state::StateDir;
@@ -149,7 +150,7 @@ async fn ephemeral(setting: &Setting, place: &PlaceFlags) -> anyhow::Result<Targ
     let keep = if place.no_history { None } else { keep(setting, folder.path()) };
     let cluster = embedded::start(folder.path().to_owned(), &place.images, &setting.time, keep).await?;
     let namespace = connection.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let client = cluster.client();
+    let client = narrated(connection, cluster.client(), || Reach::Never);
     Ok(Target { client, namespace, place: Place::Ephemeral(Box::new(Ephemeral { cluster, folder })) })
 }
 
@@ -183,7 +184,14 @@ async fn local(connection: &Connection, options: &ServeArgs, screen: Screen) -> 
         }
         Err(error) => return Err(error.into()),
     };
+    let kubeconfig = || Reach::Kubeconfig(state.kubeconfig().display().to_string());
+    let client = narrated(connection, client, kubeconfig);
     Ok(Target { client, namespace, place: Place::Local })
+}
+
+/// With `--show-kubectl`, a client that tells what it sends.
+fn narrated(connection: &Connection, client: Client, reach: impl FnOnce() -> Reach) -> Client {
+    if connection.show_kubectl { narrate::wrap(client, &reach()) } else { client }
 }
 
 /// Connects to the local server and sees that it answers.
@@ -223,8 +231,9 @@ async fn remote(connection: &Connection) -> anyhow::Result<Target> {
         .clone()
         .or_else(|| connection.server.clone())
         .or_else(|| connection.kubeconfig.as_ref().map(|path| path.display().to_string()))
-        .unwrap_or_default();
+        .unwrap_or_else(|| "of the current context".to_owned());
     let (client, namespace) = Client::connect(connect_options(connection)).await?;
+    let client = narrated(connection, client, || Reach::of(connection));
     Ok(Target { client, namespace, place: Place::Remote(name) })
 }
 
@@ -233,7 +242,7 @@ fn connect_options(connection: &Connection) -> ConnectOptions {
     ConnectOptions {
         kubeconfig: given.kubeconfig,
         // A bare server address comes with its own credentials, as with kubectl; only a context needs a file.
-        default_kubeconfig: false,
+        default_kubeconfig: connection.is_by_preference(),
         context: given.context,
         cluster: given.cluster,
         user: given.user,

@@ -4,14 +4,25 @@
 //!
 //! Each verb is one person with a HOME and a server of its own, so that no list of steps leans on another.
 
+mod clock;
+mod completion;
+mod cron;
 mod delete;
+mod doctor;
+mod env;
 mod get;
+mod help;
 mod history;
+mod lint;
 mod logs;
+mod resume;
+mod server;
+mod suspend;
+mod version;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{env, fs};
 
 use anyhow::Context as _;
 
@@ -37,14 +48,25 @@ struct Verb {
 
 /// One row a verb. A verb of the program without a row fails the suite.
 const VERBS: &[Verb] = &[
+    Verb { name: "clock", files: none, steps: clock::steps, plain: None },
+    Verb { name: "completion", files: none, steps: completion::steps, plain: None },
+    Verb { name: "cron", files: cron::files, steps: cron::steps, plain: Some(cron::plain) },
     Verb { name: "delete", files: none, steps: delete::steps, plain: Some(delete::plain) },
+    Verb { name: "doctor", files: none, steps: doctor::steps, plain: None },
+    Verb { name: "env", files: none, steps: env::steps, plain: None },
     Verb { name: "get", files: none, steps: get::steps, plain: Some(get::plain) },
+    Verb { name: "help", files: none, steps: help::steps, plain: None },
     Verb { name: "history", files: none, steps: history::steps, plain: None },
+    Verb { name: "lint", files: lint::files, steps: lint::steps, plain: None },
     Verb { name: "logs", files: none, steps: logs::steps, plain: Some(logs::plain) },
+    Verb { name: "resume", files: none, steps: resume::steps, plain: Some(resume::plain) },
+    Verb { name: "server", files: none, steps: server::steps, plain: None },
+    Verb { name: "suspend", files: none, steps: suspend::steps, plain: Some(suspend::plain) },
+    Verb { name: "version", files: none, steps: version::steps, plain: Some(version::plain) },
 ];
 
 /// Verbs whose rows are still to come; empty when all are there.
-const PENDING: &[&str] = &["clock", "completion", "describe", "env", "help", "run", "server", "version", "wait"];
+const PENDING: &[&str] = &["describe", "run", "wait"];
 
 /// Needs no files.
 fn none(_: &Session) -> anyhow::Result<()> {
@@ -70,7 +92,7 @@ pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<
             remote(context, verb, plain, report)?;
         }
     }
-    Ok(())
+    completion::through_kubectl(context, newest, report)
 }
 
 /// The verbs that the program itself lists, each with a row here.
@@ -164,8 +186,8 @@ pub(super) fn person(program: &Path, minor: u32) -> anyhow::Result<Session> {
 /// A PATH on which kubectl finds the plugin.
 fn path_with(binary: &Path) -> anyhow::Result<String> {
     let folder = binary.parent().context("a folder")?.to_owned();
-    let path = env::var_os("PATH").unwrap_or_default();
-    let joined = env::join_paths(std::iter::once(folder).chain(env::split_paths(&path)))?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let joined = std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path)))?;
     joined.into_string().map_err(|path| anyhow::anyhow!("PATH {} is not UTF-8", path.display()))
 }
 

@@ -59,14 +59,26 @@ pub(crate) struct Connection {
     /// Accepted for kubectl's sake; nothing is cached
     #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Print the kubectl commands that would do the same
+    #[arg(long, global = true, help_heading = "Display")]
+    pub(crate) show_kubectl: bool,
     /// Where the local server keeps its state [default: $XDG_STATE_HOME/kubectl-job]
-    #[arg(long, global = true, value_name = "DIR", env = "KUBECTL_JOB_STATE_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "KUBECTL_JOB_STATE_DIR", hide_env = true)]
     pub(crate) state_dir: Option<PathBuf>,
 }
 
 impl Connection {
     /// Whether a real cluster was asked for.
     pub(crate) fn is_remote(&self) -> bool {
+        self.is_named() || prefers_kubeconfig()
+    }
+
+    /// Whether a real cluster is meant though no flag names one.
+    pub(crate) fn is_by_preference(&self) -> bool {
+        !self.is_named() && prefers_kubeconfig()
+    }
+
+    fn is_named(&self) -> bool {
         self.kubeconfig.is_some() || self.context.is_some() || self.server.is_some()
     }
 
@@ -90,4 +102,9 @@ impl Connection {
         ];
         given.into_iter().find_map(|(flag, given)| given.then_some(flag))
     }
+}
+
+/// Whether the environment turns the default around: the cluster that kubectl uses, and not the local server.
+fn prefers_kubeconfig() -> bool {
+    std::env::var_os("KUBECTL_JOB_TARGET").is_some_and(|target| target == "kubeconfig")
 }

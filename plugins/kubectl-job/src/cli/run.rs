@@ -6,17 +6,23 @@ use clap::{Args, ValueEnum};
 
 use crate::duration::Span;
 
-/// `run [NAME] (--image IMAGE | -f FILE) [-- COMMAND...]`.
+/// `run [NAME] (--image IMAGE | -f FILE | -k DIR | --from KIND/NAME) [-- COMMAND...]`.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "kubectl job run [NAME] --image IMAGE [FLAGS] -- COMMAND...\n       kubectl job run -f FILE [FLAGS]"
+    override_usage = "kubectl job run [NAME] --image IMAGE [FLAGS] [-- COMMAND...]\n       kubectl job run -f FILE|- [FLAGS]\n       kubectl job run -k DIR [FLAGS]\n       kubectl job run [NAME] --from cronjob/NAME|job/NAME [FLAGS] [-- COMMAND...]"
 )]
 pub(crate) struct RunArgs {
-    /// Name of the Job; without one, a name is made from the image
+    /// Name of the Job; without one, a name is made from the image, or from what is copied
     pub(crate) name: Option<String>,
     /// Manifest to run, `-` for standard input; repeatable
     #[arg(short = 'f', long = "filename", value_name = "FILE", conflicts_with_all = ["name", "image", "command"])]
     pub(crate) files: Vec<String>,
+    /// Directory with a kustomization to run; needs kubectl
+    #[arg(short = 'k', long = "kustomize", value_name = "DIR", conflicts_with_all = ["name", "image", "command", "files"])]
+    pub(crate) kustomize: Option<PathBuf>,
+    /// CronJob or Job to make a copy of; flags change the copy
+    #[arg(long, value_name = "KIND/NAME", conflicts_with_all = ["files", "kustomize"])]
+    pub(crate) from: Option<String>,
     /// The command of the container
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
@@ -31,7 +37,7 @@ pub(crate) struct RunArgs {
     pub(crate) place: PlaceFlags,
 }
 
-/// What the Job is made of, when it does not come from a file.
+/// What the Job is made of; with a file or a copy, what is changed of it.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Job")]
 pub(crate) struct JobFlags {
@@ -48,7 +54,7 @@ pub(crate) struct JobFlags {
     #[arg(long, value_name = "N")]
     pub(crate) parallelism: Option<u32>,
     /// Give every pod an index (completionMode: Indexed)
-    #[arg(long, requires = "completions")]
+    #[arg(long)]
     pub(crate) indexed: bool,
     /// Failures after which the Job fails [server default: 6]
     #[arg(long, value_name = "N")]
@@ -73,6 +79,16 @@ pub(crate) enum Restart {
     /// A failed container restarts.
     #[value(name = "OnFailure", alias = "onfailure", alias = "on-failure")]
     OnFailure,
+}
+
+impl Restart {
+    /// As manifests spell it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Never => "Never",
+            Self::OnFailure => "OnFailure",
+        }
+    }
 }
 
 /// What to do with the Job.
@@ -106,6 +122,9 @@ pub(crate) struct HowFlags {
     /// Delete a Job of the same name first
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Let the server add a few letters to the name, so that it is always free (generateName)
+    #[arg(long, conflicts_with = "replace")]
+    pub(crate) suffix: bool,
     /// Write the result as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) result_file: Option<PathBuf>,

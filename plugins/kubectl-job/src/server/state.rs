@@ -84,6 +84,11 @@ impl StateDir {
         Ok(Self { root })
     }
 
+    /// Where it is when nobody says otherwise; nothing is made.
+    pub(crate) fn default_path() -> Option<PathBuf> {
+        default_root().ok()
+    }
+
     /// The directory.
     pub(crate) fn root(&self) -> &Path {
         &self.root

@@ -56,7 +56,7 @@ fn lines(clock: &Value) -> String {
     let text = |field: &str| clock[field].as_str().map(str::to_owned);
     let ahead = clock["offsetSeconds"].as_f64().filter(|seconds| *seconds >= 1.0);
     #[expect(clippy::cast_possible_truncation, reason = "whole seconds are shown, and centuries fit")]
-    let ahead = ahead.map(|seconds| jiff::SignedDuration::from_secs(seconds as i64));
+    let ahead = ahead.map(|seconds| jiff::SignedDuration::from_secs(seconds.round() as i64));
     let facts = [
         ("now", text("now")),
         ("mode", text("mode")),

@@ -35,14 +35,13 @@ pub(crate) async fn run(setting: &Setting, args: LogsArgs) -> anyhow::Result<Cod
         return Err(Failure::usage(text).into());
     }
     let target = target::open(&setting.connection, setting.screen).await?;
-    let job: Job = match target.client.get(&JOBS, Some(&target.namespace), name).await {
+    let job: Job = match select::one(&target, &JOBS, name).await? {
         Ok(object) => object.decode()?,
-        Err(error) if error.is_not_found() => {
+        Err(error) => {
             let Some((history, run)) = past::run(setting, &target.namespace, name) else { return Err(error.into()) };
             past::tell(setting, &run);
             return of_run(setting, &history, &run, &args.read).await;
         }
-        Err(error) => return Err(error.into()),
     };
     let mut printer = Printer::new(setting.screen);
     if args.follow {

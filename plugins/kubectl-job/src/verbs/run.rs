@@ -2,6 +2,7 @@
 
 mod conclude;
 mod interrupt;
+mod source;
 
 use std::io::Read as _;
 
@@ -18,11 +19,11 @@ use crate::cli::run::{DryRun, RunArgs};
 use crate::exit::{Code, Failure};
 use crate::follow::printer::Printer;
 use crate::follow::{Follower, Interrupts, Manner, progress};
-use crate::manifest::{self, Document, Source};
+use crate::manifest::{Document, Source};
 use crate::output::{self, Format};
 use crate::target::{self, Target};
 use crate::view::facts;
-use crate::{history, job, objects};
+use crate::{history, objects};
 
 /// How long an obstacle may last where nobody else can remove it: in a cluster that lives inside this command.
 const EPHEMERAL_PATIENCE: SignedDuration = SignedDuration::from_secs(3);
@@ -33,15 +34,38 @@ const EPHEMERAL_PATIENCE: SignedDuration = SignedDuration::from_secs(3);
 /// Wrong flags or manifests, refusals of the server.
 pub(crate) async fn run(setting: &Setting, args: RunArgs) -> anyhow::Result<Code> {
     let format = checked_format(&args)?;
-    let documents = documents(&args)?;
-    if args.how.dry_run == Some(DryRun::Client) {
-        return dry_run_client(setting, &documents, &format);
+    let documents = source::documents(&args)?;
+    if let (Some(DryRun::Client), Some(documents)) = (args.how.dry_run, &documents) {
+        return dry_run_client(setting, documents, &format);
     }
     let how = &args.how;
-    let target = target::open_for_run(setting, &args.place, how.detach).await?;
-    let result = run_on(setting, &args, &format, documents, &target).await;
+    if args.place.ephemeral && args.from.is_some() {
+        let text = "error: --from copies what is on a server, and that of --ephemeral is new and empty";
+        return Err(Failure::usage(text).into());
+    }
+    let stays = how.detach || args.from.is_some();
+    let target = target::open_for_run(setting, &args.place, stays).await?;
+    let result = match (documents, &args.from) {
+        (Some(documents), _) => run_on(setting, &args, &format, documents, &target).await,
+        (None, from) => run_copy(setting, &args, &format, from.as_deref().unwrap_or_default(), &target).await,
+    };
     target.close().await;
     result
+}
+
+/// Runs a copy of something that is on the server.
+async fn run_copy(
+    setting: &Setting,
+    args: &RunArgs,
+    format: &Format,
+    from: &str,
+    target: &Target,
+) -> anyhow::Result<Code> {
+    let documents = source::copied(args, from, target).await?;
+    if args.how.dry_run == Some(DryRun::Client) {
+        return dry_run_client(setting, &documents, format);
+    }
+    run_on(setting, args, format, documents, target).await
 }
 
 fn checked_format(args: &RunArgs) -> Result<Format, Failure> {
@@ -53,25 +77,6 @@ fn checked_format(args: &RunArgs) -> Result<Format, Failure> {
         ));
     }
     Ok(format)
-}
-
-/// The objects to create, in order.
-fn documents(args: &RunArgs) -> anyhow::Result<Vec<Document>> {
-    if args.files.is_empty() {
-        let value = job::from_flags(args.name.as_deref(), &args.job, &args.command)?;
-        return Ok(vec![Document { value, source: Source::default() }]);
-    }
-    let mut documents = Vec::new();
-    for file in &args.files {
-        documents.extend(manifest::parse(if file == "-" { "STDIN" } else { file }, &read(file)?)?);
-    }
-    if !documents.iter().any(|document| objects::is_job(&document.value)) {
-        let files = args.files.join(", ");
-        return Err(
-            Failure::usage(format!("error: no Job in {files}: run needs an object of kind Job in batch/v1")).into()
-        );
-    }
-    Ok(documents)
 }
 
 /// The text of a file, or of standard input for `-`.

@@ -47,6 +47,7 @@ pub(crate) async fn run(setting: &Setting, args: WaitArgs) -> anyhow::Result<Cod
     let goals = goal::parse(&args.what)?;
     let mut names = select::job_names(&args.names)?;
     let target = target::open(&setting.connection, setting.screen).await?;
+    names = select::resolve(&target, names).await?;
     if names.is_empty() {
         let options = Options { label_selector: args.selector.clone(), ..Options::default() };
         let jobs = target.client.list(&JOBS, Some(&target.namespace), options).await?;
@@ -211,11 +212,7 @@ impl Wait<'_> {
 
     /// A Job that does not come may have been misspelt.
     async fn doubt(&self, name: &str) -> String {
-        let listed = self.target.client.list(&JOBS, Some(&self.target.namespace), Options::default()).await;
-        let names: Vec<String> =
-            listed.map(|list| list.items.iter().map(|job| job.meta().name.clone()).collect()).unwrap_or_default();
-        let similar: Vec<&str> =
-            names.iter().map(String::as_str).filter(|other| is_similar(name, other)).take(3).collect();
+        let similar = select::similar(self.target, &JOBS, name).await;
         let meant = if similar.is_empty() { String::new() } else { format!("; did you mean {}?", similar.join(", ")) };
         let namespace = &self.target.namespace;
         escape(&format!("still no Job {name} in namespace {namespace}; waiting for it{meant}")).into_owned()
@@ -322,38 +319,5 @@ impl Watched {
         }
         let stuck = self.stuck.as_ref().map(|(stuck, _, _)| stuck);
         judge(goals, Seen { job: self.job.as_ref(), was_there: self.was_there, stuck })
-    }
-}
-
-/// Whether one name may be a slip for the other: one contains the other, or at most two letters differ.
-fn is_similar(left: &str, right: &str) -> bool {
-    right.contains(left) || left.contains(right) || distance(left, right) <= 2
-}
-
-/// Letters to add, drop or change to make one text of the other.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (line, letter) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
-        for (column, other) in right.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slips_are_similar_and_other_names_are_not() {
-        assert_eq!((distance("migrate", "migrate"), distance("migrate", "migarte"), distance("", "ab")), (0, 2, 2));
-        assert!(is_similar("migrte", "migrate"));
-        assert!(is_similar("migrate", "migrate-2"));
-        assert!(!is_similar("migrate", "index"));
     }
 }

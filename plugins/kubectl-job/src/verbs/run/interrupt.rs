@@ -65,9 +65,7 @@ pub(crate) async fn stop(
     match how.unwrap_or(fitting) {
         OnInterrupt::Suspend if !ephemeral => {
             printer.note(format!("{arrow} Job {name} {state}"));
-            printer.note(format!(
-                "  resume: eval \"$(kubectl job env)\"; kubectl patch job {name} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
-            ));
+            printer.note(format!("  resume: kubectl job resume {name}"));
             printer.note(format!("  delete: kubectl job delete {name}"));
         }
         OnInterrupt::Suspend => printer.note(format!("{arrow} Job {name} ended with this command")),

@@ -1,0 +1,128 @@
+//! Examples of each verb, as its help shows them. A test reads every line of them.
+
+/// Verb and text. Helpers of a verb add it here.
+pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "run",
+        "Examples:
+  kubectl job run hello --image busybox -- echo hi
+  kubectl job run -f job.yaml
+  kubectl job run pages --image app --completions 8 --parallelism 3 --indexed
+  kubectl job run --from cronjob/nightly --env LEVEL=debug
+  kubectl job run -f job.yaml --dry-run -o yaml",
+    ),
+    (
+        "get",
+        "Examples:
+  kubectl job get
+  kubectl job get --status failed -A
+  kubectl job get pi -o yaml
+  kubectl job get cj",
+    ),
+    (
+        "describe",
+        "Examples:
+  kubectl job describe pi
+  kubectl job describe @last",
+    ),
+    (
+        "logs",
+        "Examples:
+  kubectl job logs pi
+  kubectl job logs pi --attempt last
+  kubectl job logs -f pages",
+    ),
+    (
+        "wait",
+        "Examples:
+  kubectl job wait pi --timeout 5m
+  kubectl job wait --all --fail-on-stuck
+  kubectl job wait pi --for complete,failed",
+    ),
+    (
+        "delete",
+        "Examples:
+  kubectl job delete pi
+  kubectl job delete -l app=web",
+    ),
+    (
+        "history",
+        "Examples:
+  kubectl job history
+  kubectl job history logs pi",
+    ),
+    (
+        "suspend",
+        "Examples:
+  kubectl job suspend pi --wait
+  kubectl job suspend --all
+  kubectl job suspend cj/nightly",
+    ),
+    (
+        "resume",
+        "Examples:
+  kubectl job resume pi --wait --timeout 30s
+  kubectl job resume -l app=web",
+    ),
+    (
+        "cron",
+        "Examples:
+  kubectl job cron list
+  kubectl job cron next nightly --count 10 --tz Europe/Berlin
+  kubectl job cron trigger nightly --env LEVEL=debug
+  kubectl job cron trigger nightly -- sh -c ./other",
+    ),
+    (
+        "server",
+        "Examples:
+  kubectl job server start --clock hybrid
+  kubectl job server status
+  kubectl job server stop",
+    ),
+    (
+        "clock",
+        "Examples:
+  kubectl job server start --clock hybrid
+  kubectl job clock now
+  kubectl job clock advance 1h30m",
+    ),
+    (
+        "env",
+        "Examples:
+  eval \"$(kubectl job env)\"
+  kubectl job env --path
+  kubectl job env --shell fish",
+    ),
+    (
+        "lint",
+        "Examples:
+  kubectl job lint -f job.yaml
+  kubectl job lint -f deploy -R --strict --ignore no-ttl,no-requests
+  kubectl job lint -f job.yaml -o sarif
+  kubectl job lint --rules",
+    ),
+    (
+        "doctor",
+        "Examples:
+  kubectl job doctor
+  kubectl job doctor -o json",
+    ),
+    (
+        "version",
+        "Examples:
+  kubectl job version
+  kubectl job version --client -o json",
+    ),
+    (
+        "completion",
+        "Examples:
+  kubectl job completion install
+  kubectl job completion bash",
+    ),
+    (
+        "help",
+        "Examples:
+  kubectl job help run
+  kubectl job help exit-codes",
+    ),
+];
