@@ -10,6 +10,7 @@ mod debian;
 mod demo;
 mod e2e;
 mod https;
+mod man;
 mod perl;
 mod procfs;
 mod server;
@@ -41,6 +42,8 @@ enum Task {
     E2e(e2e::Options),
     /// What must hold however often and however much: kills, exit codes, logs, an attack on volumes
     Soak(soak::Options),
+    /// Write the manual pages of kubectl-job to target/man
+    Man,
     /// Measure the release build: start, memory, latency, pods and requests per second
     Bench(bench::Options),
 }
@@ -52,6 +55,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Tidy => tidy::run(),
         Task::E2e(options) => e2e::run(&options),
         Task::Soak(options) => soak::run(&options),
+        Task::Man => man::run(),
         Task::Bench(options) => bench::run(&options),
     }
 }

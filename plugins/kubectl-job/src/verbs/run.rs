@@ -23,7 +23,7 @@ use crate::manifest::{Document, Source};
 use crate::output::{self, Format};
 use crate::target::{self, Target};
 use crate::view::facts;
-use crate::{history, objects};
+use crate::{history, objects, probe};
 
 /// How long an obstacle may last where nobody else can remove it: in a cluster that lives inside this command.
 const EPHEMERAL_PATIENCE: SignedDuration = SignedDuration::from_secs(3);
@@ -237,6 +237,10 @@ fn explain_existing(error: anyhow::Error) -> anyhow::Error {
 
 /// `--strict`: whatever the server would warn of, such as fields without effect there, is an error.
 async fn refuse_warnings(setting: &Setting, documents: &[Document], target: &Target) -> anyhow::Result<()> {
+    if target.is_local() {
+        // Whether this machine gives sandboxes shows in the first that is made; the warnings are exact from then on.
+        probe::run(&target.client, probe::SANDBOXED).await;
+    }
     let mut warnings = Vec::new();
     for document in documents {
         let address = objects::address(document, &target.namespace, setting.connection.namespace.as_deref())?;

@@ -6,3 +6,4 @@ mod history;
 mod program;
 mod run;
 mod server;
+mod sources;
