@@ -78,7 +78,8 @@ impl Connection {
         !self.is_named() && prefers_kubeconfig()
     }
 
-    fn is_named(&self) -> bool {
+    /// Whether a flag names a real cluster.
+    pub(crate) fn is_named(&self) -> bool {
         self.kubeconfig.is_some() || self.context.is_some() || self.server.is_some()
     }
 

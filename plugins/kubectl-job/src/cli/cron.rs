@@ -7,7 +7,7 @@ use super::run::HowFlags;
 /// `cron`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CronVerb {
-    /// List CronJobs: schedule, last run, next run
+    /// List CronJobs, as kubectl get cronjobs does
     List(CronListArgs),
     /// Say when a CronJob runs next, and what may keep it from running then
     Next(CronNextArgs),

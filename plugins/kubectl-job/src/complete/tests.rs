@@ -40,6 +40,17 @@ fn nonsense_offers_nothing_and_is_no_error() {
 }
 
 #[test]
+fn contexts_come_from_the_kubeconfig() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config");
+    let text = "contexts:\n- name: work\n  context: {cluster: big}\n- name: home\n  context: {cluster: small}\n";
+    std::fs::write(&file, text).expect("a file");
+    let live = Live::new(Connection { kubeconfig: Some(file), ..Connection::default() });
+    let words = ["get", "--context", "w"].map(OsString::from);
+    assert_eq!(answer(&words, &live), "work\tcluster big\n:4\n");
+}
+
+#[test]
 fn connection_flags_are_read_wherever_they_stand() {
     let read = |words: &[&str]| connection(&words.iter().map(OsString::from).collect::<Vec<_>>());
     assert_eq!(read(&["get", "-n", "team", ""]).namespace.as_deref(), Some("team"));

@@ -58,7 +58,7 @@ impl Check {
 /// # Errors
 /// Flags of a real cluster: this is about the machine.
 pub(crate) async fn run(setting: &Setting, args: DoctorArgs) -> anyhow::Result<Code> {
-    if setting.connection.is_remote() {
+    if setting.connection.is_named() {
         let text = "error: doctor is about this machine: --context, --kubeconfig and --server do not go with it";
         return Err(Failure::usage(text).into());
     }

@@ -32,7 +32,7 @@ pub(crate) async fn run(setting: &Setting, args: LintArgs) -> anyhow::Result<Cod
         output::put(&report::rules())?;
         return Ok(Code::Success);
     }
-    if setting.connection.is_remote() {
+    if setting.connection.is_named() {
         let text = "error: lint looks at files: --context, --kubeconfig and --server do not go with it";
         return Err(Failure::usage(text).into());
     }

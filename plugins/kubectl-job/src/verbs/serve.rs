@@ -45,7 +45,7 @@ pub(crate) async fn daemon(setting: &Setting, args: &ServeArgs) -> anyhow::Resul
 }
 
 fn refuse_remote(setting: &Setting) -> Result<(), Failure> {
-    if setting.connection.is_remote() {
+    if setting.connection.is_named() {
         return Err(Failure::usage(
             "error: server and env are about the local server: --context, --kubeconfig and --server do not go with them",
         ));

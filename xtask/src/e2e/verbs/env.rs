@@ -15,6 +15,7 @@ pub(super) fn steps() -> Vec<Step> {
             .err("No resources found in default namespace.")
             .env("KUBECTL_JOB_TARGET", "kubeconfig")
             .env("KUBECONFIG", "{kubeconfig}"),
+        step("server status").has("running since").env("KUBECTL_JOB_TARGET", "kubeconfig"),
         step("env --context x").exits(2).err_has("about the local server"),
     ]
 }

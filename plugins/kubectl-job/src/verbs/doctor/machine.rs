@@ -1,6 +1,6 @@
 //! What the kernel, its limits and the file system give.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use nix::sys::resource::{Resource, getrlimit};
@@ -63,12 +63,14 @@ fn shown(limit: u64) -> String {
 }
 
 fn port() -> Check {
-    match TcpListener::bind("127.0.0.1:0") {
+    // A loopback device that is down lets ports be taken and nobody connect to them.
+    let reached = TcpListener::bind("127.0.0.1:0").and_then(|listener| TcpStream::connect(listener.local_addr()?));
+    match reached {
         Ok(_) => Check::ok("port", "a free port on 127.0.0.1 for the server"),
         Err(error) => Check::problem(
             "port",
-            format!("no port on 127.0.0.1: {error}"),
-            "bring the loopback device up: ip link set lo up",
+            format!("no port on 127.0.0.1 can be taken and reached: {error}"),
+            "bring the loopback device up: ip link set lo up; until then only run --ephemeral works",
         ),
     }
 }
