@@ -24,6 +24,9 @@ pub(super) fn steps() -> Vec<Step> {
 /// What a shell asks kubectl, which asks the shim.
 fn asked() -> Vec<Step> {
     vec![
+        step("job completion install --dir {work}/shims")
+            .err_has("{work}/shims/kubectl_complete-job completes kubectl job"),
+        step("job completion install --dir {work}/shims").err_has("kubectl's own completion must be on"),
         step("__complete job resu").out("resume Let suspended Jobs go on\n:4").talks(),
         step("__complete job run --restart ''").has("OnFailure ").talks(),
         // No server runs yet, and none is started for it.
@@ -53,7 +56,6 @@ pub(super) fn through_kubectl(context: &Context<'_>, kubectl: &Kubectl, report: 
     let mut session = person(&kubectl.program, kubectl.minor)?;
     let shims = session.folder().join("shims");
     std::fs::create_dir(&shims)?;
-    std::os::unix::fs::symlink(&context.binary, shims.join("kubectl_complete-job"))?;
     let shims = shims.to_str().context("a folder whose name is UTF-8")?.to_owned();
     session.set("PATH", &format!("{shims}:{}", path_with(&context.binary)?));
     session.run(&asked(), report)?;
