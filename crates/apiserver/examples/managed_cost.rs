@@ -25,6 +25,7 @@ fn server() -> Arc<ApiServer> {
         bounds: Bounds::default(),
         advice: Arc::new(|_| Vec::new()),
         service_range: Default::default(),
+        plain_api: false,
     });
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}});
     let request = Request::new(Verb::Create, api::resource::NAMESPACES, None, None).body(Body::Object(namespace));

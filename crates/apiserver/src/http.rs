@@ -8,6 +8,7 @@ mod clock;
 mod closing;
 mod connection;
 mod custom_resources;
+mod decisions;
 mod discovery;
 mod guard;
 mod health;

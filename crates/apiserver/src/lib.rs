@@ -6,6 +6,7 @@
 mod bell;
 mod clock;
 mod connector;
+mod decisions;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod http;
@@ -16,5 +17,6 @@ mod watch;
 
 pub use clock::{ClockControl, ClockStatus};
 pub use connector::{Connected, Connector, Duplex, LogStream, Ports, Session};
+pub use decisions::Decisions;
 pub use server::{Advice, ApiServer, Commit, Config};
 pub use watch::Watch;

@@ -21,6 +21,7 @@ use store::{Bounds, ResourceIndex, Store};
 use crate::bell::{Bell, Listener};
 use crate::clock::ClockControl;
 use crate::connector::{Connector, LogStream};
+use crate::decisions::Decisions;
 use crate::tokens::Tokens;
 use crate::verbs;
 use crate::watch::Watch;
@@ -47,6 +48,8 @@ pub struct Config {
     pub advice: Advice,
     /// Where the addresses of Services come from.
     pub service_range: ServiceRange,
+    /// Whether paths that no Kubernetes API server has (`/clock`, `/decisions`) are hidden: a stand-in for a real cluster.
+    pub plain_api: bool,
 }
 
 /// Comments on an object that a client writes, such as the fields that no component honours.
@@ -73,6 +76,8 @@ pub struct ApiServer {
     connector: OnceLock<Arc<dyn Connector>>,
     follower: OnceLock<Follower>,
     pub(crate) clock_control: OnceLock<Arc<dyn ClockControl>>,
+    pub(crate) decisions: OnceLock<Decisions>,
+    plain_api: bool,
 }
 
 /// Hears of every commit.
@@ -123,6 +128,8 @@ impl ApiServer {
             connector: OnceLock::new(),
             follower: OnceLock::new(),
             clock_control: OnceLock::new(),
+            decisions: OnceLock::new(),
+            plain_api: config.plain_api,
         });
         let weak = Arc::downgrade(&server);
         server.store.listen(move |resource, revision| {
@@ -138,6 +145,11 @@ impl ApiServer {
     /// Fills in the path to the kubelet. A second connector is ignored.
     pub fn connect(&self, connector: Arc<dyn Connector>) {
         let _ = self.connector.set(connector);
+    }
+
+    /// Whether it hides the paths that no Kubernetes API server has.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain_api
     }
 
     /// The kinds served.

@@ -82,6 +82,8 @@ pub struct Config {
     pub over_http: bool,
     /// What stands between components and the API, if anything.
     pub interpose: Option<Interpose>,
+    /// Whether paths that no Kubernetes API server has (`/clock`, `/decisions`) are hidden.
+    pub plain_api: bool,
 }
 
 impl Config {
@@ -100,6 +102,7 @@ impl Config {
             entropy: Arc::new(SystemEntropy::default()),
             over_http: false,
             interpose: None,
+            plain_api: false,
         }
     }
 
@@ -118,6 +121,7 @@ impl Config {
             entropy: Arc::new(SystemEntropy::default()),
             over_http: false,
             interpose: None,
+            plain_api: false,
         }
     }
 }

@@ -99,6 +99,7 @@ impl Cluster {
             bounds: Bounds::default(),
             advice: Arc::new(advisor(node.clone())),
             service_range: network.services,
+            plain_api: config.plain_api,
         });
         server.create_system_objects();
         let client = Client::in_process(Arc::new(ServerDoor(server.clone())));
@@ -118,6 +119,8 @@ impl Cluster {
             }
             server.control_clock(Arc::new(time::Control { stepper: stepper.clone(), is_hybrid }));
         }
+        let log = parts.decision_log();
+        server.publish_decisions(Arc::new(move |uid| log.of(uid).iter().map(record_value).collect()));
         parts.start_all().await?;
         let proxy = network.pods.filter(|_| matches!(config.pods, Pods::Processes { .. })).map(|_| {
             let proxy = ProxyConfig { node_name: config.node_name.clone() };
@@ -178,7 +181,8 @@ impl Cluster {
         Ok(Endpoint { address, kubeconfig: kubeconfig::text(address, &ca_pem, &token) })
     }
 
-    /// Why a Job or CronJob is as it is: its controllers' decision records, oldest first.
+    /// Why a Job or CronJob is as it is: its controllers' decision records, oldest first. Those of objects that are gone
+    /// stay until [`job_controller::MAX_GONE`] others went.
     pub fn decisions(&self, object: &Uid) -> Vec<Decision> {
         self.parts.decisions(object)
     }
@@ -187,6 +191,11 @@ impl Cluster {
     pub fn decider(&self) -> impl Fn(&Uid) -> Vec<Decision> + Send + Sync + 'static {
         let parts = Arc::downgrade(&self.parts);
         move |object| parts.upgrade().map(|parts| parts.decisions(object)).unwrap_or_default()
+    }
+
+    /// The same records in the shape in which people are told of them.
+    pub fn records(&self, object: &Uid) -> Vec<explain::Record> {
+        self.decisions(object).iter().map(record).collect()
     }
 
     /// Stops a controller and forgets all that it knew, as if its process had died: what it was doing is cut at its next
@@ -261,6 +270,23 @@ impl Cluster {
         // The pods were in memory only: nobody can ask for their logs any more.
         self.kubelet.remove_all_files();
     }
+}
+
+fn record(decision: &Decision) -> explain::Record {
+    let Decision { at, note } = decision;
+    explain::Record {
+        at: *at,
+        rule: note.rule.to_owned(),
+        inputs: note.inputs.clone(),
+        decision: note.decision.clone(),
+        field: note.field.to_owned(),
+        waits_for: note.waits_for.map(str::to_owned),
+        until: note.until,
+    }
+}
+
+fn record_value(decision: &Decision) -> serde_json::Value {
+    serde_json::to_value(record(decision)).expect("a record is plain data")
 }
 
 fn over_http(local: &Arc<Local>, token: &str) -> Result<Client, client::Error> {

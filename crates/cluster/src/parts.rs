@@ -8,7 +8,7 @@ use clock::SharedClock;
 use controller::RunnerHandle;
 use futures::StreamExt;
 use jiff::tz::TimeZone;
-use job_controller::{CronJobController, Decision, JobController, TtlController};
+use job_controller::{CronJobController, Decision, DecisionLog, JobController, TtlController};
 use parking_lot::Mutex;
 use system_controllers::{SystemControllers, root_certificate};
 
@@ -23,6 +23,7 @@ pub(crate) struct Parts {
     time_zone: TimeZone,
     interpose: Option<Interpose>,
     system_config: system_controllers::Config,
+    decisions: DecisionLog,
     /// Never held across an await.
     running: Mutex<Running>,
 }
@@ -57,6 +58,7 @@ impl Parts {
             time_zone: config.time_zone.clone(),
             interpose: config.interpose.clone(),
             system_config,
+            decisions: DecisionLog::default(),
             running: Mutex::default(),
         }
     }
@@ -77,13 +79,12 @@ impl Parts {
 
     /// The records of all controllers that decide about one object, oldest first.
     pub(crate) fn decisions(&self, object: &Uid) -> Vec<Decision> {
-        let running = self.running.lock();
-        let jobs = running.jobs.as_ref().map(|jobs| jobs.decisions(object));
-        let cron_jobs = running.cron_jobs.as_ref().map(|cron_jobs| cron_jobs.decisions(object));
-        let expiry = running.expiry.as_ref().map(|expiry| expiry.decisions(object));
-        let mut all: Vec<Decision> = [jobs, cron_jobs, expiry].into_iter().flatten().flatten().collect();
-        all.sort_by_key(|decision| decision.at);
-        all
+        self.decisions.of(object)
+    }
+
+    /// The log of all records.
+    pub(crate) fn decision_log(&self) -> DecisionLog {
+        self.decisions.clone()
     }
 
     pub(crate) async fn start_all(&self) -> Result<(), Error> {
@@ -134,17 +135,17 @@ impl Parts {
         let (client, clock) = (self.client(component), self.clock.clone());
         match component {
             Component::Jobs => {
-                let jobs = JobController::start(client, clock);
+                let jobs = JobController::start(client, clock, self.decisions.clone());
                 jobs.synced().await;
                 self.running.lock().jobs = Some(jobs);
             }
             Component::CronJobs => {
-                let cron_jobs = CronJobController::start(client, clock, self.time_zone.clone());
+                let cron_jobs = CronJobController::start(client, clock, self.time_zone.clone(), self.decisions.clone());
                 cron_jobs.synced().await;
                 self.running.lock().cron_jobs = Some(cron_jobs);
             }
             Component::Expiry => {
-                let expiry = TtlController::start(client, clock);
+                let expiry = TtlController::start(client, clock, self.decisions.clone());
                 expiry.synced().await;
                 self.running.lock().expiry = Some(expiry);
             }

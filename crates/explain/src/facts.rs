@@ -75,6 +75,22 @@ pub fn elapsed(job: &Job, now: Timestamp) -> Option<SignedDuration> {
     duration(job, failed.map_or(now, |time| time.0))
 }
 
+/// When it ended, whichever way.
+pub fn ended_at(job: &Job) -> Option<Timestamp> {
+    let completed = job.status.as_ref().and_then(|status| status.completion_time.as_ref());
+    let of = |name| condition(job, name).and_then(|condition| condition.last_transition_time.as_ref());
+    completed.or_else(|| of("Failed")).or_else(|| of("Complete")).map(|time| time.0)
+}
+
+/// The ranges of a set of indexes as a status writes it: `0,3-5`.
+pub fn indexes(text: Option<&str>) -> Vec<(u32, u32)> {
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some((first.parse().ok()?, last.parse().ok()?))
+    };
+    text.unwrap_or_default().split(',').filter_map(range).collect()
+}
+
 /// Since creation.
 pub fn age(created: Option<&Timestamp>, now: Timestamp) -> String {
     created.map_or_else(|| "<unknown>".to_owned(), |time| api::time::human_duration(now.duration_since(*time)))

@@ -11,7 +11,7 @@ use crate::text::{Style, Tone, escape};
 use crate::{Story, duration};
 
 /// The most lines of log that the screen shows.
-const LOG_LINES: usize = 3;
+pub(crate) const LOG_LINES: usize = 3;
 /// The longest line of log that the screen shows, in letters.
 const LOG_WIDTH: usize = 200;
 
@@ -65,8 +65,7 @@ impl Failure<'_> {
         for (position, line) in self.last_lines[shown..].iter().enumerate() {
             let head = if position == 0 { "Last" } else { "" };
             let pod = last.map(|attempt| escape(&attempt.pod).into_owned()).unwrap_or_default();
-            let line: String = line.chars().take(LOG_WIDTH).collect();
-            lines.push(format!("  {head:<4}  {pod} {} {}", style.bar(), escape(line.trim_end())));
+            lines.push(format!("  {head:<4}  {pod} {} {}", style.bar(), log_line(line)));
         }
         lines
     }
@@ -80,7 +79,27 @@ impl Failure<'_> {
         }
     }
 
-    fn why(&self) -> String {
+    /// The field that decided.
+    pub(crate) fn field(&self) -> Option<String> {
+        let field = match self.outcome.reason.as_str() {
+            "BackoffLimitExceeded" => "backoffLimit",
+            "DeadlineExceeded" => "activeDeadlineSeconds",
+            "MaxFailedIndexesExceeded" => "maxFailedIndexes",
+            "FailedIndexes" => "backoffLimitPerIndex",
+            "PodFailurePolicy" => {
+                let rule = self.outcome.message.rsplit_once("rule at index ").map(|(_, index)| index);
+                let rule = rule.and_then(|index| index.trim_end_matches('.').parse::<usize>().ok());
+                return Some(match rule {
+                    Some(rule) => format!("spec.podFailurePolicy.rules[{rule}]"),
+                    None => "spec.podFailurePolicy".to_owned(),
+                });
+            }
+            _ => return None,
+        };
+        Some(format!("spec.{field}"))
+    }
+
+    pub(crate) fn why(&self) -> String {
         let spec = facts::spec(self.job);
         let count = u32::try_from(facts::failed(self.job)).unwrap_or(0);
         match self.outcome.reason.as_str() {
@@ -111,7 +130,7 @@ impl Failure<'_> {
                 }
                 None => self.message(),
             },
-            "PodFailurePolicy" => match self.source.place("spec.podFailurePolicy") {
+            "PodFailurePolicy" => match self.field().and_then(|field| self.source.place(&field)) {
                 Some(place) => format!("{} (podFailurePolicy at {})", self.message(), escape(&place)),
                 None => self.message(),
             },
@@ -132,7 +151,7 @@ impl Failure<'_> {
     }
 
     /// How the attempts ended, if any did.
-    fn ends(&self) -> Option<String> {
+    pub(crate) fn ends(&self) -> Option<String> {
         let failures: Vec<(&Attempt, &End)> =
             self.attempts.failures().filter_map(|attempt| Some((attempt, attempt.end.as_ref()?))).collect();
         let (_, last) = failures.last()?;
@@ -151,6 +170,12 @@ impl Failure<'_> {
             }
         })
     }
+}
+
+/// A line of output, short enough and without what could steer a terminal.
+pub(crate) fn log_line(line: &str) -> String {
+    let line: String = line.chars().take(LOG_WIDTH).collect();
+    escape(line.trim_end()).into_owned()
 }
 
 fn failed_subject(end: &End) -> String {

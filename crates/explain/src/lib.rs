@@ -5,11 +5,14 @@
 //! the history are all views of the same story, so they agree.
 
 pub mod attempts;
+pub mod backoff;
 mod collector;
 pub mod duration;
 pub mod facts;
 pub mod failure;
 pub mod manifest;
+#[cfg(test)]
+mod samples;
 mod story;
 pub mod stuck;
 pub mod text;
@@ -21,5 +24,5 @@ pub use collector::Collector;
 pub use failure::failure;
 pub use story::{LogTail, Manifest, Record, Story};
 pub use text::Style;
-pub use timeline::timeline;
-pub use why::why;
+pub use timeline::{Bar, Chart, Lane, Mark, Standing, timeline};
+pub use why::{DEFAULT_DEPTH, Explanation, Reason, Telling, explanation, why};

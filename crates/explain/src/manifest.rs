@@ -30,6 +30,8 @@ pub struct Document {
 pub struct Source {
     /// The file as given on the command line; empty when the object came from flags.
     file: Arc<str>,
+    /// Its text.
+    text: Arc<str>,
     /// Lines, counted from 1, by path such as `spec.backoffLimit`.
     lines: Arc<BTreeMap<String, u64>>,
 }
@@ -43,7 +45,13 @@ impl Source {
     /// The same file, of whose lines nothing is known.
     #[must_use]
     pub fn without_lines(&self) -> Self {
-        Self { file: self.file.clone(), lines: Arc::default() }
+        Self { file: self.file.clone(), ..Self::default() }
+    }
+
+    /// The manifest, unless the object came from flags or its lines are not known.
+    pub fn manifest(&self) -> Option<crate::Manifest> {
+        let file = self.file().filter(|_| !self.text.is_empty())?;
+        Some(crate::Manifest { file: file.to_owned(), text: self.text.to_string() })
     }
 
     /// `job.yaml:7` for a path that the manifest has.
@@ -60,6 +68,7 @@ impl Source {
 pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, Broken> {
     let nodes: Vec<Spanned<Node>> =
         serde_yaml::from_multiple_with_options(text, options()).map_err(|error| broken(file, &error))?;
+    let whole: Arc<str> = text.into();
     let mut documents = Vec::new();
     for node in nodes {
         let line = node.referenced.line();
@@ -72,7 +81,12 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, Broken> {
         let mut lines = BTreeMap::new();
         node.value.collect_lines("", &mut lines);
         let value = node.value.into_value();
-        take_apart(value, &Source { file: file.into(), lines: Arc::new(lines) }, line, &mut documents)?;
+        take_apart(
+            value,
+            &Source { file: file.into(), text: whole.clone(), lines: Arc::new(lines) },
+            line,
+            &mut documents,
+        )?;
     }
     if documents.is_empty() {
         return Err(Broken(format!("no objects found in {file}")));

@@ -51,6 +51,8 @@ pub(crate) trait Ledger: Sync {
     fn wrote_job(&self, revision: Revision);
     /// A pod was written.
     fn wrote_pod(&self, revision: Revision);
+    /// A pod was refused.
+    fn refused_pod(&self, error: &Error);
 }
 
 /// One flight: a Job and the means to act for it.
@@ -169,6 +171,7 @@ impl<L: Ledger> Flight<'_, L> {
             Err(error) if namespace_ends(&error) => Ok(()),
             Err(error) => {
                 self.event(Severity::Warning, "FailedCreate", format!("Error creating: {error}"));
+                self.ledger.refused_pod(&error);
                 Err(ApplyError::Create(error))
             }
         }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use api::selector::LabelSelector;
 use api::{Meta, Object, Uid};
 
-use crate::decisions::Decisions;
 use crate::plan::{JobInput, Memory, PodRef, PodView, Pods};
 use crate::template::Template;
 use unowned::Unowned;
@@ -57,7 +56,6 @@ pub(crate) struct Entry {
     pub(crate) job: Option<Job>,
     pub(crate) pods: Pods,
     pub(crate) memory: Memory,
-    pub(crate) decisions: Decisions,
     /// Namespace and name of the Job, as its pods or itself tell.
     pub(crate) place: (String, String),
 }
@@ -76,7 +74,8 @@ impl Cache {
         self.entries.get_mut(uid)
     }
 
-    pub(crate) fn entry(&self, uid: &Uid) -> Option<&Entry> {
+    #[cfg(test)]
+    fn entry(&self, uid: &Uid) -> Option<&Entry> {
         self.entries.get(uid)
     }
 
@@ -146,6 +145,11 @@ impl Cache {
                 entry.pods.insert(view.uid.clone(), view);
             }
         }
+    }
+
+    /// Whether the Job is there.
+    pub(crate) fn has_job(&self, uid: &Uid) -> bool {
+        self.entries.get(uid).is_some_and(|entry| entry.job.is_some())
     }
 
     /// Takes in that a Job is gone.

@@ -17,7 +17,8 @@ use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::decisions::{Decision, Decisions};
+use crate::decisions::{DecisionLog, Source};
+use crate::job_controller::refusal;
 use crate::plan;
 use crate::plan::cron_job::{CronJob, JobView, Plan, Reference, SCHEDULED_TIMESTAMP, Start, Status};
 
@@ -25,31 +26,25 @@ const CRON_JOB_SOURCE: usize = 0;
 
 /// A running CronJob controller.
 pub struct CronJobController {
-    inner: Arc<Inner>,
     runner: RunnerHandle,
     recorder: RecorderTask,
 }
 
 impl CronJobController {
     /// Starts the controller on the current tokio runtime. `zone` is that of CronJobs which name none.
-    pub fn start(client: Client, clock: SharedClock, zone: TimeZone) -> Self {
+    pub fn start(client: Client, clock: SharedClock, zone: TimeZone, decisions: DecisionLog) -> Self {
         let (recorder, task) = Recorder::start(client.clone(), clock.clone(), "cronjob-controller");
         let follow = |resource| observe(client.clone(), clock.clone(), resource, Selection::default());
         let (cron_jobs, jobs) = (follow(CRON_JOBS), follow(JOBS));
-        let inner = Arc::new(Inner { client, clock: clock.clone(), zone, recorder, state: Mutex::default() });
-        let runner = Runner::new(inner.clone(), clock).source(cron_jobs).source(jobs).unhurried().start();
-        Self { inner, runner, recorder: task }
+        let inner =
+            Arc::new(Inner { client, clock: clock.clone(), zone, recorder, decisions, state: Mutex::default() });
+        let runner = Runner::new(inner, clock).source(cron_jobs).source(jobs).unhurried().start();
+        Self { runner, recorder: task }
     }
 
     /// Waits until CronJobs and Jobs were listed once.
     pub async fn synced(&self) {
         self.runner.synced().await;
-    }
-
-    /// Why the CronJob started what it did, and what it waits for: its decision records, oldest first. Empty for
-    /// CronJobs that are unknown.
-    pub fn decisions(&self, cron_job: &Uid) -> Vec<Decision> {
-        self.inner.state.lock().decisions.get(cron_job).map(Decisions::all).unwrap_or_default()
     }
 
     /// Stops, once all flights have ended and all events were sent.
@@ -64,6 +59,7 @@ struct Inner {
     clock: SharedClock,
     zone: TimeZone,
     recorder: Recorder,
+    decisions: DecisionLog,
     /// Never held across an await.
     state: Mutex<State>,
 }
@@ -80,7 +76,6 @@ struct State {
     owners: HashMap<Uid, Uid>,
     cron_job_gate: Freshness<Uid>,
     job_gate: Freshness<Uid>,
-    decisions: HashMap<Uid, Decisions>,
 }
 
 /// The CronJob that controls a Job.
@@ -100,7 +95,6 @@ impl State {
                     self.cron_jobs.insert(object.meta().uid.clone(), object);
                 }
                 self.changed.retain(|uid, _| self.cron_jobs.contains_key(uid));
-                self.decisions.retain(|uid, _| self.cron_jobs.contains_key(uid));
                 self.cron_job_gate.restarted(revision);
                 (self.cron_jobs.keys().cloned().collect(), revision)
             }
@@ -113,7 +107,6 @@ impl State {
             (CRON_JOB_SOURCE, Observation::Deleted(object)) => {
                 let uid = &object.meta().uid;
                 self.cron_jobs.remove(uid);
-                self.decisions.remove(uid);
                 self.changed.remove(uid);
                 self.cron_job_gate.forget(uid);
                 self.job_gate.forget(uid);
@@ -177,7 +170,6 @@ impl State {
         let mut jobs: Vec<JobView> = self.jobs.get(uid).into_iter().flat_map(HashMap::values).cloned().collect();
         jobs.sort_by(|a, b| a.name.cmp(&b.name));
         let plan = plan::cron_job::plan(&cron_job, &jobs, now, zone);
-        self.decisions.entry(uid.clone()).or_default().record(&plan.notes, now);
         Some((object, plan))
     }
 }
@@ -191,8 +183,19 @@ impl Controller for Inner {
     }
 
     fn observe(&self, source: usize, observation: Observation, now: Timestamp, queue: &mut Queue<Uid>) {
+        let gone = match &observation {
+            Observation::Deleted(object) if source == CRON_JOB_SOURCE => Some(object.meta().uid.clone()),
+            _ => None,
+        };
+        let is_list = source == CRON_JOB_SOURCE && matches!(observation, Observation::Restarted { .. });
         let mut state = self.state.lock();
         let (mut woken, revision) = state.apply(source, observation, now);
+        if is_list {
+            self.decisions.keep_only(Source::CronJobs, |uid| state.cron_jobs.contains_key(uid));
+        }
+        if let Some(gone) = gone {
+            self.decisions.gone(&gone);
+        }
         let gate = if source == CRON_JOB_SOURCE { &mut state.cron_job_gate } else { &mut state.job_gate };
         woken.extend(gate.observed(revision));
         for uid in woken {
@@ -205,8 +208,10 @@ impl Controller for Inner {
     }
 
     async fn reconcile(&self, uid: Uid) -> Result<Outcome, Error> {
-        let planned = self.state.lock().plan(&uid, self.clock.now(), &self.zone);
+        let now = self.clock.now();
+        let planned = self.state.lock().plan(&uid, now, &self.zone);
         let Some((cron_job, plan)) = planned else { return Ok(Outcome::done()) };
+        self.decisions.record(Source::CronJobs, &uid, &plan.notes, now);
         self.apply(&cron_job, &plan).await?;
         Ok(Outcome::from(plan.wake_at))
     }
@@ -308,6 +313,8 @@ impl Inner {
             Err(error) if crate::apply::namespace_ends(&error) => return Err(error),
             Err(error) => {
                 self.event(cron_job, Severity::Warning, "FailedCreate", format!("Error creating job: {error}"));
+                let note = refusal("spec.jobTemplate", format!("the server refuses Job {}: {error}", start.name));
+                self.decisions.add(&cron_job.meta().uid, note, self.clock.now());
                 return Err(error);
             }
         };

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
+use api::Revision;
 use api::resource::{JOBS, PODS};
-use api::{Revision, Uid};
 use client::{Client, Observation, Selection, observe};
 use clock::SharedClock;
 use controller::{Controller, Freshness, Outcome, Queue, Recorder, RecorderTask, Runner, RunnerHandle};
@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use crate::apply::{ApplyError, Flight, Ledger, finalizer_patch};
 use crate::cache::{Cache, Key, Woken};
-use crate::decisions::Decision;
+use crate::decisions::{DecisionLog, Source};
 use crate::plan::{self, Plan, PodRef};
 use crate::template::Template;
 
@@ -28,32 +28,25 @@ const READY_DELAY: SignedDuration = SignedDuration::from_millis(100);
 
 /// A running Job controller.
 pub struct JobController {
-    inner: Arc<Inner>,
     runner: RunnerHandle,
     recorder: RecorderTask,
 }
 
 impl JobController {
-    /// Starts the controller on the current tokio runtime. Names of pods are the API server's to choose, so it needs no
+    /// Starts the controller on the current tokio runtime; why it does what it does goes to `decisions`. Names of pods are the API server's to choose, so it needs no
     /// randomness.
-    pub fn start(client: Client, clock: SharedClock) -> Self {
+    pub fn start(client: Client, clock: SharedClock, decisions: DecisionLog) -> Self {
         let (recorder, task) = Recorder::start(client.clone(), clock.clone(), "job-controller");
         let follow = |resource| observe(client.clone(), clock.clone(), resource, Selection::default());
         let (jobs, pods) = (follow(JOBS), follow(PODS));
-        let inner = Arc::new(Inner { client, clock: clock.clone(), recorder, state: Mutex::default() });
-        let runner = Runner::new(inner.clone(), clock).source(jobs).source(pods).start();
-        Self { inner, runner, recorder: task }
+        let inner = Arc::new(Inner { client, clock: clock.clone(), recorder, decisions, state: Mutex::default() });
+        let runner = Runner::new(inner, clock).source(jobs).source(pods).start();
+        Self { runner, recorder: task }
     }
 
     /// Waits until Jobs and pods were listed once.
     pub async fn synced(&self) {
         self.runner.synced().await;
-    }
-
-    /// Why the Job is as it is: its decision records, oldest first. Empty for Jobs that are unknown.
-    pub fn decisions(&self, job: &Uid) -> Vec<Decision> {
-        let state = self.inner.state.lock();
-        state.cache.entry(job).map(|entry| entry.decisions.all()).unwrap_or_default()
     }
 
     /// Stops, once all flights have ended and all events were sent. What was left undone is planned anew by the next
@@ -68,6 +61,7 @@ struct Inner {
     client: Client,
     clock: SharedClock,
     recorder: Recorder,
+    decisions: DecisionLog,
     /// Never held across an await.
     state: Mutex<State>,
 }
@@ -89,11 +83,12 @@ enum Task {
 }
 
 impl State {
-    fn apply(&mut self, source: usize, observation: Observation) -> (Woken, Revision) {
+    fn apply(&mut self, source: usize, observation: Observation, decisions: &DecisionLog) -> (Woken, Revision) {
         match (source, observation) {
             (JOB_SOURCE, Observation::Restarted { objects, revision }) => {
                 let mut keys = self.jobs.restarted(revision);
                 keys.extend(self.cache.replace_jobs(&objects));
+                decisions.keep_only(Source::Jobs, |uid| self.cache.has_job(uid));
                 (keys.into(), revision)
             }
             (_, Observation::Restarted { objects, revision }) => {
@@ -105,6 +100,7 @@ impl State {
             (JOB_SOURCE, Observation::Deleted(job)) => {
                 let uid = &job.meta().uid;
                 self.jobs.forget(&Key::Job(uid.clone()));
+                decisions.gone(uid);
                 (self.cache.remove_job(uid).into(), job.meta().revision)
             }
             (_, Observation::Applied(pod)) => (self.cache.apply_pod(&pod), pod.meta().revision),
@@ -114,7 +110,7 @@ impl State {
     }
 
     /// Plans for a key; a key whose cache is behind comes back when it has caught up.
-    fn plan(&mut self, key: &Key, now: Timestamp) -> Task {
+    fn plan(&mut self, key: &Key, now: Timestamp, decisions: &DecisionLog) -> Task {
         let (jobs, pods) = (self.jobs.reached(), self.pods.reached());
         if !self.jobs.is_fresh(key, jobs) || !self.pods.is_fresh(key, pods) {
             return Task::Nothing;
@@ -133,7 +129,7 @@ impl State {
         };
         let mut plan = plan::plan(&job.input, &entry.pods, &entry.memory, now);
         entry.memory = std::mem::take(&mut plan.memory);
-        entry.decisions.record(&plan.notes, now);
+        decisions.record(Source::Jobs, uid, &plan.notes, now);
         let template = if plan.creates.is_empty() { None } else { job.template() };
         Task::Apply(Box::new(plan), job.object.clone(), template)
     }
@@ -149,7 +145,7 @@ impl Controller for Inner {
 
     fn observe(&self, source: usize, observation: Observation, now: Timestamp, queue: &mut Queue<Key>) {
         let mut state = self.state.lock();
-        let (woken, revision) = state.apply(source, observation);
+        let (woken, revision) = state.apply(source, observation, &self.decisions);
         let gate = if source == JOB_SOURCE { &mut state.jobs } else { &mut state.pods };
         let caught_up = gate.observed(revision);
         drop(state);
@@ -171,7 +167,7 @@ impl Controller for Inner {
     }
 
     async fn reconcile(&self, key: Key) -> Result<Outcome, ApplyError> {
-        let task = self.state.lock().plan(&key, self.clock.now());
+        let task = self.state.lock().plan(&key, self.clock.now(), &self.decisions);
         match task {
             Task::Nothing => Ok(Outcome::done()),
             Task::Apply(plan, job, template) => self.fly(&key, &plan, job, template).await,
@@ -228,6 +224,12 @@ impl Inner {
     }
 }
 
+/// The record of a refusal, which a controller meets again and again until something else changes.
+pub(crate) fn refusal(field: &'static str, decision: String) -> plan::Note {
+    let waits_for = Some("the next try");
+    plan::Note { rule: "create", inputs: String::new(), decision, field, waits_for, until: None }
+}
+
 /// Notes the writes of one flight in the gates.
 struct Notebook<'a> {
     inner: &'a Inner,
@@ -241,5 +243,11 @@ impl Ledger for Notebook<'_> {
 
     fn wrote_pod(&self, revision: Revision) {
         self.inner.state.lock().pods.wrote(self.key, revision);
+    }
+
+    fn refused_pod(&self, error: &client::Error) {
+        let Key::Job(job) = self.key else { return };
+        let decision = format!("the server refuses a pod: {error}");
+        self.inner.decisions.add(job, refusal("spec.template", decision), self.inner.clock.now());
     }
 }

@@ -14,6 +14,6 @@ mod template;
 mod ttl_controller;
 
 pub use cron_job_controller::CronJobController;
-pub use decisions::Decision;
+pub use decisions::{Decision, DecisionLog, MAX_DECISIONS, MAX_GONE};
 pub use job_controller::JobController;
 pub use ttl_controller::TtlController;

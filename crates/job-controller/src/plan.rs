@@ -199,6 +199,7 @@ pub fn plan(job: &JobInput, pods: &Pods, memory: &Memory, now: Timestamp) -> Pla
 fn decide(job: &JobInput, pods: &Pods, now: Timestamp, plan: &mut Plan) {
     let mut context = context::Context::read(job, pods, now);
     plan.memory.record(&context);
+    terminal::note_failures(&context, plan);
     let mut finish = terminal::evaluate(&context, plan);
     if finish.is_some() {
         scale::delete_active(&mut context, plan);

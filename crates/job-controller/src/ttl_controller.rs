@@ -17,33 +17,26 @@ use controller::{Controller, Outcome, Queue, Runner, RunnerHandle};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
-use crate::decisions::{Decision, Decisions};
+use crate::decisions::{DecisionLog, Source};
 use crate::plan::{Note, ttl};
 
 /// A running TTL controller.
 pub struct TtlController {
-    inner: Arc<Inner>,
     runner: RunnerHandle,
 }
 
 impl TtlController {
     /// Starts the controller on the current tokio runtime.
-    pub fn start(client: Client, clock: SharedClock) -> Self {
+    pub fn start(client: Client, clock: SharedClock, decisions: DecisionLog) -> Self {
         let jobs = observe(client.clone(), clock.clone(), JOBS, Selection::default());
-        let (expiring, decisions) = (Mutex::default(), Mutex::default());
-        let inner = Arc::new(Inner { client, clock: clock.clone(), expiring, decisions });
-        let runner = Runner::new(inner.clone(), clock).source(jobs).unhurried().start();
-        Self { inner, runner }
+        let inner = Arc::new(Inner { client, clock: clock.clone(), expiring: Mutex::default(), decisions });
+        let runner = Runner::new(inner, clock).source(jobs).unhurried().start();
+        Self { runner }
     }
 
     /// Waits until Jobs were listed once.
     pub async fn synced(&self) {
         self.runner.synced().await;
-    }
-
-    /// When and why the Job goes: its decision records, oldest first. Empty for Jobs whose time does not run.
-    pub fn decisions(&self, job: &Uid) -> Vec<Decision> {
-        self.inner.decisions.lock().get(job).map(Decisions::all).unwrap_or_default()
     }
 
     /// Stops.
@@ -57,7 +50,7 @@ struct Inner {
     clock: SharedClock,
     /// The Jobs whose time runs.
     expiring: Mutex<BTreeMap<Uid, ObjectKey>>,
-    decisions: Mutex<BTreeMap<Uid, Decisions>>,
+    decisions: DecisionLog,
 }
 
 /// The record of a Job whose time runs, or is over.
@@ -75,12 +68,11 @@ fn note(due: Timestamp, is_over: bool) -> Note {
 
 impl Inner {
     fn record(&self, job: &Uid, note: Note) {
-        self.decisions.lock().entry(job.clone()).or_default().record(&[note], self.clock.now());
+        self.decisions.record(Source::Ttl, job, &[note], self.clock.now());
     }
 
     fn forget(&self, job: &Uid) {
         self.expiring.lock().remove(job);
-        self.decisions.lock().remove(job);
     }
 
     fn apply(&self, job: &Object, queue: &mut Queue<Uid>) {
@@ -107,7 +99,6 @@ impl Controller for Inner {
         match observation {
             Observation::Restarted { objects, .. } => {
                 self.expiring.lock().clear();
-                self.decisions.lock().clear();
                 objects.iter().for_each(|job| self.apply(job, queue));
             }
             Observation::Applied(job) => self.apply(&job, queue),

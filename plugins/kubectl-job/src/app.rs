@@ -18,10 +18,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = cli::parse();
     let screen = Screen::detect(cli.talk.colour(), cli.talk.ascii, cli.talk.quiet);
     log(cli.talk.verbosity, matches!(cli.verb, Verb::Serve(_)));
-    let family = match cli.verb {
-        Verb::Run(_) | Verb::Wait(_) | Verb::Cron(CronVerb::Trigger(_)) => Family::Outcome,
-        _ => Family::Plain,
-    };
+    let family = family(&cli.verb);
     let time = Time::new(clock_mode(&cli.verb));
     let setting = Setting { connection: cli.connection, screen, time };
     match dispatch(&setting, cli.verb) {
@@ -56,6 +53,15 @@ fn dispatch(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
     }
 }
 
+/// Whether the verb's exit code is the outcome of a Job.
+fn family(verb: &Verb) -> Family {
+    match verb {
+        Verb::Run(_) | Verb::Wait(_) | Verb::Cron(CronVerb::Trigger(_)) => Family::Outcome,
+        Verb::Why(args) if args.exit_status => Family::Outcome,
+        _ => Family::Plain,
+    }
+}
+
 /// How time passes in a cluster that this command may hold.
 fn clock_mode(verb: &Verb) -> ClockMode {
     match verb {
@@ -70,6 +76,8 @@ async fn talk_to_server(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         Verb::Run(args) => verbs::run::run(setting, *args).await,
         Verb::Get(args) => verbs::get::run(setting, args).await,
         Verb::Describe(args) => verbs::describe::run(setting, args).await,
+        Verb::Why(args) => verbs::why::run(setting, args).await,
+        Verb::Timeline(args) => verbs::timeline::run(setting, args).await,
         Verb::Logs(args) => verbs::logs::run(setting, args).await,
         Verb::Wait(args) => verbs::wait::run(setting, args).await,
         Verb::Delete(args) => verbs::delete::run(setting, args).await,

@@ -11,6 +11,7 @@ mod examples;
 pub(crate) mod history;
 pub(crate) mod lint;
 pub(crate) mod run;
+pub(crate) mod story;
 pub(crate) mod verbs;
 
 use anstream::ColorChoice;
@@ -95,6 +96,10 @@ pub(crate) enum Verb {
     Get(verbs::GetArgs),
     /// Show one Job: verdict, conditions, attempts, events
     Describe(verbs::DescribeArgs),
+    /// Explain why a Job or CronJob is as it is
+    Why(story::WhyArgs),
+    /// Draw a Job's attempts over time
+    Timeline(story::TimelineArgs),
     /// Print the output of all pods and attempts of a Job
     Logs(verbs::LogsArgs),
     /// Wait until Jobs have finished; ends with their result

@@ -92,12 +92,14 @@ pub(crate) async fn start(
     images: &ImageFlags,
     time: &Time,
     keep: Option<Keep>,
+    plain_api: bool,
 ) -> anyhow::Result<Server> {
     let program = std::env::current_exe().context("find this program")?;
     let supervisor = cluster::SupervisorCommand { program, args: vec![OsString::from(SUPERVISOR)] };
     let mut config = cluster::Config::new(data, supervisor);
     config.image_map = rules(images)?;
     config.pulls_images = images.pull;
+    config.plain_api = plain_api;
     config.clock = time.clock.clone();
     config.stepper.clone_from(&time.stepper);
     if time.mode == ClockMode::Virtual {

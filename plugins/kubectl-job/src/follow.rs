@@ -4,6 +4,7 @@
 //! its pods, read all logs to their end, and return. Guarantee: with `logs` on, every line of every run that the server
 //! still had when the run was first seen is printed exactly once.
 
+mod keys;
 pub(crate) mod printer;
 pub(crate) mod progress;
 mod pump;
@@ -66,6 +67,19 @@ pub(crate) struct Manner {
     pub(crate) timeout: Option<SignedDuration>,
     /// Give up when the Job has been stuck for this long.
     pub(crate) fail_on_stuck: Option<SignedDuration>,
+    /// What the keys of a terminal may do.
+    pub(crate) keys: KeyRights,
+}
+
+/// What the keys of a terminal may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyRights {
+    /// There are no keys.
+    Nothing,
+    /// All but leave the Job, which ends with this command.
+    Stay,
+    /// All, and Ctrl-C does this.
+    Leave(&'static str),
 }
 
 /// Why following ended.
@@ -79,6 +93,8 @@ pub(crate) enum Ending {
     Stuck(Stuck),
     /// Time is up.
     TimedOut,
+    /// Whoever follows it had enough.
+    Detached,
     /// A signal came; the code says which.
     Interrupted(Code),
     /// The server does not answer any more.
@@ -133,6 +149,9 @@ pub(crate) struct Follower<'a> {
     /// How many logs of a run are being read.
     reading: HashMap<Run, u32>,
     last_talk: Timestamp,
+    has_keys: bool,
+    /// Whether output is printed as it comes; a key turns it off and on.
+    shows_logs: bool,
 }
 
 impl<'a> Follower<'a> {
@@ -154,6 +173,8 @@ impl<'a> Follower<'a> {
             held_back: Vec::new(),
             reading: HashMap::new(),
             last_talk: crate::time::now(),
+            has_keys: false,
+            shows_logs: true,
         }
     }
 
@@ -183,6 +204,9 @@ impl<'a> Follower<'a> {
         let mut redraw = interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let name = facts::name(&self.job).to_owned();
+        let is_live = self.printer.screen().live && self.manner.keys != KeyRights::Nothing;
+        let mut keys = if is_live { keys::Keys::open() } else { None };
+        self.has_keys = keys.is_some();
         let mut probe = pin!(probe(self.client.clone(), facts::namespace(&self.job).to_owned(), name));
         let ending = loop {
             tokio::select! {
@@ -190,6 +214,11 @@ impl<'a> Follower<'a> {
                 code = interrupts.next() => break Ending::Interrupted(code),
                 Some(observation) = jobs.next() => {
                     if let Some(ending) = self.take_job(observation) {
+                        break ending;
+                    }
+                }
+                key = keys::next(&mut keys) => {
+                    if let Some(ending) = self.press(key) {
                         break ending;
                     }
                 }
@@ -306,9 +335,11 @@ impl<'a> Follower<'a> {
         match piece {
             Piece::Line { source, bytes } => {
                 self.keep(&source, &bytes);
-                let prefix = self.prefix(&source);
-                let prefix = prefix.as_ref().map(|(label, number)| (label.as_str(), *number));
-                self.printer.log(prefix, &bytes);
+                if self.shows_logs {
+                    let prefix = self.prefix(&source);
+                    let prefix = prefix.as_ref().map(|(label, number)| (label.as_str(), *number));
+                    self.printer.log(prefix, &bytes);
+                }
             }
             Piece::Ended { source, error } => {
                 self.pump.ended();
@@ -383,12 +414,42 @@ impl<'a> Follower<'a> {
     fn tick(&mut self, now: Timestamp) -> Option<Ending> {
         let screen = self.printer.screen();
         if screen.live {
-            self.printer.footer(progress::footer(&self.job, now, screen));
+            let keys = if self.has_keys { format!(" {} ? keys", screen.dot()) } else { String::new() };
+            self.printer.footer(format!("{}{keys}", progress::footer(&self.job, &self.attempts, now, screen)));
         } else if now.duration_since(self.last_talk) >= HEARTBEAT {
             self.last_talk = now;
             self.printer.note(progress::heartbeat(&self.job, now));
         }
         self.watch_for_obstacles(now)
+    }
+
+    fn press(&mut self, key: keys::Key) -> Option<Ending> {
+        let now = crate::time::now();
+        let screen = self.printer.screen();
+        match key {
+            keys::Key::Status => {
+                for line in progress::status(&self.job, &self.attempts, now, screen) {
+                    self.printer.say(line);
+                }
+            }
+            keys::Key::Logs => {
+                self.shows_logs = !self.shows_logs;
+                let state = if self.shows_logs { "on" } else { "off: kubectl job logs has all of it" };
+                self.printer.say(format!("{} output is {state}", screen.arrow()));
+            }
+            keys::Key::Detach if matches!(self.manner.keys, KeyRights::Leave(_)) => return Some(Ending::Detached),
+            keys::Key::Detach => {
+                self.printer.say(format!("{} the Job ends with this command: it cannot be left", screen.arrow()));
+            }
+            keys::Key::Help => {
+                let leave = match self.manner.keys {
+                    KeyRights::Leave(interrupt) => format!("   d detach   ^C {interrupt}"),
+                    _ => "   ^C stop".to_owned(),
+                };
+                self.printer.say(format!("  t status   l output on/off{leave}"));
+            }
+        }
+        None
     }
 
     fn watch_for_obstacles(&mut self, now: Timestamp) -> Option<Ending> {

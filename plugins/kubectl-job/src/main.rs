@@ -21,6 +21,7 @@ mod output;
 mod probe;
 mod screen;
 mod server;
+mod stories;
 mod target;
 mod time;
 mod topics;

@@ -89,6 +89,13 @@ impl Screen {
         Style { ascii: self.ascii, colour: true, ..Style::default() }
     }
 
+    /// For screens on standard output.
+    pub(crate) fn page(self) -> Style {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout()).map(|size| usize::from(size.ws_col));
+        let width = size.ok().filter(|width| *width > 0).unwrap_or(Style::default().width);
+        Style { ascii: self.ascii, colour: self.stdout_colour, width }
+    }
+
     /// `✔` or `ok`.
     pub(crate) fn good(self) -> &'static str {
         self.look().good()

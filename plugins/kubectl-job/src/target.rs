@@ -49,6 +49,13 @@ pub(crate) struct Ephemeral {
     folder: tempfile::TempDir,
 }
 
+impl Ephemeral {
+    /// The controllers' decision records about an object.
+    pub(crate) fn records(&self, uid: &str) -> Vec<explain::Record> {
+        self.cluster.records(&api::Uid::from(uid))
+    }
+}
+
 impl Target {
     /// Whether pods are processes of this machine.
     pub(crate) fn is_local(&self) -> bool {
@@ -148,7 +155,7 @@ async fn ephemeral(setting: &Setting, place: &PlaceFlags) -> anyhow::Result<Targ
     let connection = &setting.connection;
     let folder = tempfile::Builder::new().prefix("kubectl-job.").tempdir().context("make a temporary folder")?;
     let keep = if place.no_history { None } else { keep(setting, folder.path()) };
-    let cluster = embedded::start(folder.path().to_owned(), &place.images, &setting.time, keep).await?;
+    let cluster = embedded::start(folder.path().to_owned(), &place.images, &setting.time, keep, false).await?;
     let namespace = connection.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let client = narrated(connection, cluster.client(), || Reach::Never);
     Ok(Target { client, namespace, place: Place::Ephemeral(Box::new(Ephemeral { cluster, folder })) })

@@ -18,8 +18,10 @@ pub(crate) mod past;
 pub(crate) mod run;
 pub(crate) mod select;
 pub(crate) mod serve;
+pub(crate) mod timeline;
 pub(crate) mod version;
 pub(crate) mod wait;
+pub(crate) mod why;
 
 use crate::cli::connection::Connection;
 use crate::embedded::Time;

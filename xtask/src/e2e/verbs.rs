@@ -8,6 +8,7 @@ mod clock;
 mod completion;
 mod cron;
 mod delete;
+mod describe;
 mod doctor;
 mod env;
 mod get;
@@ -16,9 +17,13 @@ mod history;
 mod lint;
 mod logs;
 mod resume;
+mod run;
 mod server;
 mod suspend;
+mod timeline;
 mod version;
+mod wait;
+mod why;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,6 +57,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "completion", files: none, steps: completion::steps, plain: None },
     Verb { name: "cron", files: cron::files, steps: cron::steps, plain: Some(cron::plain) },
     Verb { name: "delete", files: none, steps: delete::steps, plain: Some(delete::plain) },
+    Verb { name: "describe", files: describe::files, steps: describe::steps, plain: Some(describe::plain) },
     Verb { name: "doctor", files: none, steps: doctor::steps, plain: None },
     Verb { name: "env", files: none, steps: env::steps, plain: None },
     Verb { name: "get", files: none, steps: get::steps, plain: Some(get::plain) },
@@ -60,13 +66,17 @@ const VERBS: &[Verb] = &[
     Verb { name: "lint", files: lint::files, steps: lint::steps, plain: None },
     Verb { name: "logs", files: none, steps: logs::steps, plain: Some(logs::plain) },
     Verb { name: "resume", files: none, steps: resume::steps, plain: Some(resume::plain) },
+    Verb { name: "run", files: run::files, steps: run::steps, plain: Some(run::plain) },
     Verb { name: "server", files: none, steps: server::steps, plain: None },
     Verb { name: "suspend", files: none, steps: suspend::steps, plain: Some(suspend::plain) },
+    Verb { name: "timeline", files: timeline::files, steps: timeline::steps, plain: Some(timeline::plain) },
     Verb { name: "version", files: none, steps: version::steps, plain: Some(version::plain) },
+    Verb { name: "wait", files: wait::files, steps: wait::steps, plain: Some(wait::plain) },
+    Verb { name: "why", files: why::files, steps: why::steps, plain: Some(why::plain) },
 ];
 
 /// Verbs whose rows are still to come; empty when all are there.
-const PENDING: &[&str] = &["describe", "run", "wait"];
+const PENDING: &[&str] = &[];
 
 /// Needs no files.
 fn none(_: &Session) -> anyhow::Result<()> {

@@ -27,7 +27,7 @@ use super::openapi::{Schemas, Wanted};
 use super::payload::Payload;
 use super::query::Query;
 use super::reply::{self, AuditIds, JSON, TEXT};
-use super::{clock, custom_resources, health, impersonation, oidc, resource, target};
+use super::{clock, custom_resources, decisions, health, impersonation, oidc, resource, target};
 use crate::ApiServer;
 
 /// What all connections of a server share.
@@ -154,7 +154,12 @@ impl Service {
 
     /// Everything that is not a resource: health, version, discovery, schemas.
     async fn document(&self, path: &str, query: &Query<'_>, parts: &Parts) -> Result<Response<Payload>, Status> {
-        if clock::has(path) {
+        if !self.server.is_plain()
+            && let Some(uid) = decisions::object(path)
+        {
+            return decisions::answer(&self.server, uid, &parts.method);
+        }
+        if clock::has(path) && !self.server.is_plain() {
             // Before the count of requests in flight: an advance may take long, and is not work of this server.
             return clock::answer(&self.server, path, &parts.method, query).await;
         }

@@ -41,6 +41,7 @@ impl Fixture {
             bounds: store::Bounds::default(),
             advice: Arc::new(|_| Vec::new()),
             service_range: Default::default(),
+            plain_api: false,
         });
         let identity = Identity::generate().unwrap();
         let ca_pem = identity.ca_pem().to_owned();

@@ -21,6 +21,7 @@ pub(crate) fn server_with(bounds: Bounds) -> Arc<ApiServer> {
         bounds,
         advice: Arc::new(|_| Vec::new()),
         service_range: Default::default(),
+        plain_api: false,
     });
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}});
     let request = Request::new(Verb::Create, api::resource::NAMESPACES, None, None).body(Body::Object(namespace));

@@ -5,6 +5,7 @@ mod addresses;
 mod common;
 mod consistency;
 mod cron_jobs;
+mod decisions;
 mod hybrid;
 mod jobs;
 mod names;

@@ -44,6 +44,8 @@ pub(super) struct Context<'a> {
     pub(super) succeeded_indexes: Indexes,
     /// Failed indexes, with `backoffLimitPerIndex`.
     pub(super) failed_indexes: Option<Indexes>,
+    /// Those of them that this plan adds; one that was added by the last plan may be among them.
+    pub(super) newly_failed_indexes: Indexes,
     /// The last failed pod of each pending index, with `backoffLimitPerIndex`.
     pub(super) delayed: BTreeMap<u32, &'a PodView>,
     /// Whether this plan ends a suspension.
@@ -67,6 +69,7 @@ impl<'a> Context<'a> {
             previous_succeeded: Indexes::default(),
             succeeded_indexes: Indexes::default(),
             failed_indexes: None,
+            newly_failed_indexes: Indexes::default(),
             delayed: BTreeMap::new(),
             resumes: !job.spec.is_suspended() && conditions::is_true(&job.status, "Suspended"),
         };
@@ -114,7 +117,9 @@ impl<'a> Context<'a> {
         self.succeeded_indexes = self.previous_succeeded.union(&new);
         self.counts.succeeded = i32::try_from(self.succeeded_indexes.total()).unwrap_or(i32::MAX);
         if let Some(limit) = self.job.spec.backoff_limit_per_index {
-            self.failed_indexes = Some(failed.union(&per_index::newly_failed_indexes(self, limit)));
+            let new = per_index::newly_failed_indexes(self, limit);
+            self.failed_indexes = Some(failed.union(&new));
+            self.newly_failed_indexes = new;
             self.delayed = per_index::delayed_pods(self);
         }
     }

@@ -23,7 +23,8 @@ pub(super) fn manage(context: &mut Context<'_>, plan: &mut Plan) {
         return;
     }
     let wanted = wanted(context);
-    let inputs = format!("active {active}, wanted {wanted}, succeeded {}", context.counts.succeeded);
+    let (succeeded, parallelism) = (context.counts.succeeded, context.job.spec.parallelism());
+    let inputs = format!("active {active}, wanted {wanted}, succeeded {succeeded}, parallelism {parallelism}");
     let excess = usize::try_from(active - wanted).unwrap_or(0);
     let mut surplus = removal::choose(context, excess);
     surplus.truncate(MAX_POD_CREATE_DELETE);

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 use super::context::Context;
 use super::failure_policy::Verdict;
+use super::indexes::Indexes;
 use super::{Note, Plan, conditions, success_policy};
 
 /// The end of a Job.
@@ -43,9 +44,31 @@ pub(super) fn evaluate(context: &Context<'_>, plan: &mut Plan) -> Option<Finish>
         .or_else(|| failed_by_indexes(context))
         .or_else(|| met_success_policy(context).map(|finish| (finish, "spec.successPolicy")));
     let (finish, field) = decided?;
-    let inputs = format!("failed {}, succeeded {}", context.counts.failed, context.counts.succeeded);
+    let inputs = inputs(context, field);
     plan.note("terminal", field, inputs, format!("{}: {}", finish.reason, finish.message));
     Some(finish)
+}
+
+/// What the rule of a field looked at.
+fn inputs(context: &Context<'_>, field: &str) -> String {
+    let (spec, counts) = (&context.job.spec, &context.counts);
+    let limit = |limit: Option<i32>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+    match field {
+        "spec.backoffLimit" if spec.restarts_on_failure() => {
+            let restarts = context.pods.tally().restarts();
+            format!("failed {}, restarts {restarts}, backoffLimit {}", counts.failed, spec.backoff_limit())
+        }
+        "spec.backoffLimit" => format!("failed {}, backoffLimit {}", counts.failed, spec.backoff_limit()),
+        "spec.activeDeadlineSeconds" => {
+            let start = context.status.start_time.as_ref().map(|start| start.0.to_string()).unwrap_or_default();
+            format!("started {start}, activeDeadlineSeconds {}", spec.active_deadline_seconds.unwrap_or(0))
+        }
+        "spec.maxFailedIndexes" | "spec.backoffLimitPerIndex" => {
+            let failed = context.failed_indexes.as_ref().map(brief).unwrap_or_default();
+            format!("failed indexes {failed}, maxFailedIndexes {}", limit(spec.max_failed_indexes))
+        }
+        _ => format!("failed {}, succeeded {}", counts.failed, counts.succeeded),
+    }
 }
 
 /// Enough pods have succeeded and none is active.
@@ -71,6 +94,36 @@ fn failed_by_policy(context: &Context<'_>) -> Option<Finish> {
         Verdict::FailJob(message) => Some(Finish::failure("PodFailurePolicy", message)),
         Verdict::Count | Verdict::Ignore | Verdict::FailIndex => None,
     })
+}
+
+/// The indexes, as far as a record has room for them.
+fn brief(indexes: &Indexes) -> String {
+    const MAX_LETTERS: usize = 80;
+    let text = indexes.to_string();
+    match text.char_indices().nth(MAX_LETTERS) {
+        Some((end, _)) => format!("{}... ({} in all)", &text[..end], indexes.total()),
+        None => text,
+    }
+}
+
+/// Records what came of failures that the limits do not tell by themselves: pods that the policy ignores, and indexes
+/// that have failed.
+pub(super) fn note_failures(context: &Context<'_>, plan: &mut Plan) {
+    if context.job.spec.pod_failure_policy.is_some() {
+        let failed = context.pods.ended().filter(|pod| pod.tracked && context.is_failed(pod));
+        let ignored: Vec<&str> = failed.filter(|pod| !context.counts_as_failed(pod)).map(|pod| &*pod.name).collect();
+        if let Some(first) = ignored.first() {
+            let others = if ignored.len() > 1 { format!(" and {} others", ignored.len() - 1) } else { String::new() };
+            let decision = format!("{first}{others}: the failure does not count (Ignore)");
+            plan.note("pod-failure-policy", "spec.podFailurePolicy", String::new(), decision);
+        }
+    }
+    if !context.newly_failed_indexes.is_empty() {
+        let limit = context.job.spec.backoff_limit_per_index.unwrap_or(0);
+        let inputs = format!("backoffLimitPerIndex {limit}");
+        let decision = format!("failed for good: indexes {}", brief(&context.newly_failed_indexes));
+        plan.note("index", "spec.backoffLimitPerIndex", inputs, decision);
+    }
 }
 
 /// `failed > backoffLimit`; with restartPolicy OnFailure also restarts of Pending and Running pods `>= backoffLimit`,

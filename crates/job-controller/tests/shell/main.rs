@@ -9,7 +9,7 @@ use api::Uid;
 use clock::{Clock, ManualClock, SharedClock, SystemClock};
 use door::TestDoor;
 use jiff::{SignedDuration, Timestamp};
-use job_controller::JobController;
+use job_controller::{DecisionLog, JobController};
 use serde_json::{Value, json};
 
 fn job(name: &str, uid: &str, spec: Value) -> Value {
@@ -64,14 +64,15 @@ async fn run_to_end(door: &TestDoor, name: &str) {
 async fn a_job_runs_to_complete_with_events_and_decisions() {
     let (door, client) = TestDoor::start();
     door.put("jobs", job("pi", "u1", json!({ "completions": 1, "parallelism": 1 })));
-    let controller = JobController::start(client, system());
+    let decisions = DecisionLog::default();
+    let controller = JobController::start(client, system(), decisions.clone());
     run_to_end(&door, "pi").await;
     let status = door.get("jobs", "pi").expect("present")["status"].clone();
     assert_eq!((&status["succeeded"], status.get("active")), (&json!(1), None));
     assert_eq!(status["uncountedTerminatedPods"], json!({}));
     let pod = &door.list("pods")[0];
     assert_eq!(pod["metadata"]["finalizers"], json!([]));
-    let rules: Vec<&str> = controller.decisions(&Uid::from("u1")).iter().map(|decision| decision.note.rule).collect();
+    let rules: Vec<&str> = decisions.of(&Uid::from("u1")).iter().map(|decision| decision.note.rule).collect();
     assert!(rules.contains(&"scale-up") && rules.contains(&"terminal"), "{rules:?}");
     controller.shutdown().await;
     let mut reasons: Vec<String> = door.list("events").iter().map(|event| event["reason"].to_string()).collect();
@@ -85,7 +86,7 @@ async fn many_completions_create_exactly_as_many_pods_and_never_too_many_at_once
         let (door, client) = TestDoor::start();
         let spec = json!({ "completions": 300, "parallelism": 20, "completionMode": mode });
         door.put("jobs", job("many", "u1", spec));
-        let controller = JobController::start(client, system());
+        let controller = JobController::start(client, system(), DecisionLog::default());
         run_to_end(&door, "many").await;
         assert_eq!(door.get("jobs", "many").expect("present")["status"]["succeeded"], 300);
         let (created, most_active) = door.pods_created();
@@ -100,7 +101,7 @@ async fn a_lagging_cache_creates_no_pod_twice() {
     let (door, client) = TestDoor::start();
     door.put("jobs", job("pi", "u1", json!({ "completions": 3, "parallelism": 3 })));
     door.horizon.send_replace(0);
-    let controller = JobController::start(client, system());
+    let controller = JobController::start(client, system(), DecisionLog::default());
     door.until("three pods", |door| door.pods_created().0 == 3).await;
     for horizon in 1..12 {
         door.horizon.send_replace(horizon);
@@ -120,7 +121,7 @@ async fn a_restarted_controller_goes_on_where_the_last_one_stopped() {
     let (door, client) = TestDoor::start();
     door.put("jobs", job("pi", "u1", json!({ "completions": 40, "parallelism": 4 })));
     while !is_true(&door.get("jobs", "pi"), "Complete") {
-        let controller = JobController::start(client.clone(), system());
+        let controller = JobController::start(client.clone(), system(), DecisionLog::default());
         let before = door.get("jobs", "pi").expect("present")["status"]["succeeded"].as_i64().unwrap_or(0);
         door.until("progress", |door| {
             end_pods(door, "Succeeded");
@@ -141,7 +142,7 @@ async fn failed_pods_are_replaced_when_the_clock_says_so() {
     let (door, client) = TestDoor::start();
     let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).expect("in range")));
     door.put("jobs", job("flaky", "u1", json!({ "completions": 1, "parallelism": 1, "backoffLimit": 2 })));
-    let controller = JobController::start(client, clock.clone());
+    let controller = JobController::start(client, clock.clone(), DecisionLog::default());
     for created in 1..=3 {
         door.until("a pod", |door| door.pods_created().0 == created).await;
         let pod = door.list("pods").into_iter().find(|pod| pod["status"]["phase"].is_null()).expect("a pod");
@@ -172,7 +173,7 @@ async fn refused_creates_are_reported_and_tried_again() {
     let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).expect("in range")));
     door.refuse_creates(2);
     door.put("jobs", job("pi", "u1", json!({ "completions": 1, "parallelism": 1 })));
-    let controller = JobController::start(client, clock.clone());
+    let controller = JobController::start(client, clock.clone(), DecisionLog::default());
     let failed = |door: &TestDoor| {
         door.list("events")
             .iter()
@@ -194,7 +195,7 @@ async fn refused_creates_are_reported_and_tried_again() {
 async fn pods_of_a_job_that_is_gone_are_let_go_and_its_namesake_starts_afresh() {
     let (door, client) = TestDoor::start();
     door.put("jobs", job("pi", "u1", json!({ "completions": 1, "parallelism": 1 })));
-    let controller = JobController::start(client, system());
+    let controller = JobController::start(client, system(), DecisionLog::default());
     door.until("a pod", |door| door.pods_created().0 == 1).await;
     door.remove("jobs", "pi");
     door.put("jobs", job("pi", "u2", json!({ "completions": 1, "parallelism": 1 })));
@@ -222,7 +223,7 @@ async fn a_tracked_pod_without_owner_or_job_is_let_go_and_a_matching_one_is_adop
     door.put("pods", pod("stray", "nobody", json!(["batch.kubernetes.io/job-tracking"])));
     door.put("pods", pod("orphan", "u1", json!([])));
     door.put("jobs", job("pi", "u1", json!({ "completions": 1, "parallelism": 1 })));
-    let controller = JobController::start(client, system());
+    let controller = JobController::start(client, system(), DecisionLog::default());
     door.until("both to be settled", |door| {
         let finalizers = |name: &str| door.get("pods", name).expect("present")["metadata"]["finalizers"].clone();
         finalizers("stray") == json!([]) && finalizers("orphan") != json!([])

@@ -55,6 +55,12 @@ pub(crate) struct DescribeArgs {
     /// Jobs with these labels
     #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "names")]
     pub(crate) selector: Option<String>,
+    /// Format: json, yaml
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["json", "yaml"])]
+    pub(crate) output: Option<String>,
+    /// Whether to show events; kubectl calls it so too
+    #[arg(long = "show-events", alias = "events", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) events: Option<bool>,
 }
 
 /// `logs`.
@@ -204,6 +210,9 @@ pub(crate) struct ServeArgs {
     /// How time passes: real; hybrid jumps over waits while no process runs; virtual jumps only, and pods are acted out
     #[arg(long, value_name = "MODE", default_value = "real")]
     pub(crate) clock: ClockMode,
+    /// Hide what no Kubernetes API server has (/clock, /decisions): a stand-in for a real cluster
+    #[arg(long)]
+    pub(crate) plain_api: bool,
     /// What it runs.
     #[command(flatten)]
     pub(crate) images: ImageFlags,
@@ -219,6 +228,7 @@ impl Default for ServeArgs {
             port: 0,
             idle_timeout,
             clock: ClockMode::Real,
+            plain_api: false,
             images: ImageFlags::default(),
             history: Default::default(),
         }

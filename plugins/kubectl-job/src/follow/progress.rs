@@ -1,6 +1,7 @@
 //! The words of progress: the live line, and a line for everything that goes wrong on the way. Pure.
 
 use api::k8s::api::batch::v1::Job;
+use explain::backoff::delay_after;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,10 +9,6 @@ use crate::duration;
 use crate::screen::{Screen, Tone, escape};
 use crate::view::attempts::{Attempt, Attempts};
 use crate::view::facts;
-
-/// Upstream's first and longest delay between a failure and the next pod (`job_controller.go`).
-const FIRST_DELAY: SignedDuration = SignedDuration::from_secs(10);
-const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(600);
 
 /// `job.batch/index created · Indexed 8 · parallelism 3 · backoffLimit 6`.
 pub(crate) fn created(job: &Job, screen: Screen) -> String {
@@ -37,13 +34,16 @@ pub(crate) fn created(job: &Job, screen: Screen) -> String {
 }
 
 /// ` index  ██████░░░  5/8 done · 3 running · 1 failed · 14s · deadline in 4m46s`.
-pub(crate) fn footer(job: &Job, now: Timestamp, screen: Screen) -> String {
+pub(crate) fn footer(job: &Job, attempts: &Attempts, now: Timestamp, screen: Screen) -> String {
     let spec = facts::spec(job);
     let done = u64::try_from(facts::succeeded(job)).unwrap_or(0);
     let all = u64::try_from(spec.completions.or(spec.parallelism).unwrap_or(1)).unwrap_or(1);
     let mut parts = vec![format!("{done}/{all} done"), format!("{} running", facts::active(job))];
     if facts::failed(job) > 0 {
         parts.push(format!("{} failed", facts::failed(job)));
+    }
+    if let Some(at) = explain::backoff::next(job, attempts, now) {
+        parts.push(format!("retry in {}", api::time::human_duration(at.duration_since(now))));
     }
     match facts::elapsed(job, now) {
         Some(elapsed) => {
@@ -57,6 +57,26 @@ pub(crate) fn footer(job: &Job, now: Timestamp, screen: Screen) -> String {
     }
     let dot = format!(" {} ", screen.dot());
     format!(" {}  {}  {}", escape(facts::name(job)), screen.gauge(done, all, 17), parts.join(&dot))
+}
+
+/// What the key `t` shows: the line for logs and pipes, and what runs or waits.
+pub(crate) fn status(job: &Job, attempts: &Attempts, now: Timestamp, screen: Screen) -> Vec<String> {
+    const MAX_SHOWN: usize = 8;
+    let mut lines = vec![heartbeat(job, now)];
+    let running: Vec<&Attempt> = attempts.list().iter().filter(|attempt| attempt.end.is_none()).collect();
+    lines.extend(running.iter().take(MAX_SHOWN).map(|attempt| {
+        let span = attempt.started_at.map(|start| api::time::human_duration(now.duration_since(start)));
+        let (label, pod) = (attempt.label(screen.dot()), escape(&attempt.pod));
+        format!("  {label} pod/{pod} runs for {}", span.unwrap_or_default())
+    }));
+    if let Some(more) = running.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
+        lines.push(format!("  {more} more run"));
+    }
+    if let Some(at) = explain::backoff::next(job, attempts, now) {
+        let span = api::time::human_duration(at.duration_since(now));
+        lines.push(format!("  the next attempt begins at {} (in {span})", clock(at)));
+    }
+    lines
 }
 
 /// What follows a failure.
@@ -86,12 +106,6 @@ fn next(job: &Job, attempts: &Attempts, attempt: &Attempt) -> Next {
     // Containers that restart in their pod wait by the kubelet's ladder, which shows in the pod's status.
     let delay = (!restarts).then(|| delay_after(in_a_row));
     Next::Retry { number, limit, delay }
-}
-
-/// The delay after so many failures in a row: 10 s, 20 s, 40 s... up to 10 minutes.
-fn delay_after(failures: u32) -> SignedDuration {
-    let doublings = failures.saturating_sub(1).min(6);
-    (FIRST_DELAY * (1 << doublings)).min(LONGEST_DELAY)
 }
 
 /// The line for an attempt that failed.
@@ -199,7 +213,10 @@ mod tests {
         let spec = json!({"completions": 8, "parallelism": 3, "activeDeadlineSeconds": 300});
         let status = json!({"succeeded": 5, "active": 3, "failed": 1, "startTime": "2026-01-01T00:00:00Z"});
         let expected = " index  ##########.......  5/8 done - 3 running - 1 failed - 14s - deadline in 4m46s";
-        assert_eq!(footer(&job(&spec, &status), at(14), ASCII), expected);
+        assert_eq!(footer(&job(&spec, &status), &Attempts::default(), at(14), ASCII), expected);
+        let attempts = Attempts::of(&[failed_pod(1)]);
+        let text = footer(&job(&spec, &json!({"failed": 1})), &attempts, at(5), ASCII);
+        assert!(text.contains(" - 1 failed - retry in 7s - "), "{text}");
     }
 
     #[test]
@@ -229,12 +246,6 @@ mod tests {
         let attempts = Attempts::of(&[failed_pod(1)]);
         let text = failed(&job, &attempts, &attempts.list()[0], at(2), Screen { live: false, ..ASCII });
         assert!(text.ends_with(" pod/p1 #1 failed exit=1 reason=Error counted=1/2 next-retry=10s"), "{text}");
-    }
-
-    #[test]
-    fn delays_double_up_to_ten_minutes() {
-        let delays: Vec<i64> = [1, 2, 3, 6, 7, 60].into_iter().map(|count| delay_after(count).as_secs()).collect();
-        assert_eq!(delays, [10, 20, 40, 320, 600, 600]);
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub(crate) async fn serve(
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut hang_up = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
-    let cluster = embedded::start(state.data(), &options.images, time, keep(state, &options.history)?).await?;
+    let keep = keep(state, &options.history)?;
+    let cluster = embedded::start(state.data(), &options.images, time, keep, options.plain_api).await?;
     let endpoint = embedded::serve_https(&cluster, listener).await?;
     let info = ServerInfo {
         pid: std::process::id(),

@@ -89,6 +89,9 @@ pub(crate) fn arguments(options: &ServeArgs) -> Vec<String> {
     if let Some(path) = &options.images.map_images {
         arguments.push(format!("--map-images={}", absolute(path).display()));
     }
+    if options.plain_api {
+        arguments.push("--plain-api".to_owned());
+    }
     if options.images.pull {
         arguments.push("--pull".to_owned());
     }
@@ -113,7 +116,7 @@ mod tests {
     fn options_survive_the_way_to_another_directory() {
         let rules = ["a=./bin/a", "b=cat", "c=oci:layout:v1"].map(str::to_owned);
         let images = ImageFlags { map_image: rules.to_vec(), map_images: None, pull: true };
-        let options = ServeArgs { port: 7, images, ..ServeArgs::default() };
+        let options = ServeArgs { port: 7, images, plain_api: true, ..ServeArgs::default() };
         let here = std::env::current_dir().expect("a directory");
         let expected = [
             "--port=7".to_owned(),
@@ -122,6 +125,7 @@ mod tests {
             format!("--map-image=a={}", here.join("bin/a").display()),
             "--map-image=b=cat".to_owned(),
             format!("--map-image=c=oci:{}", here.join("layout:v1").display()),
+            "--plain-api".to_owned(),
             "--pull".to_owned(),
         ];
         assert_eq!(arguments(&options), expected);

@@ -1,12 +1,9 @@
 //! `history`: the Jobs that were, newest first; what is known of one, what it printed, and forgetting it. Needs no server.
 
-use api::k8s::api::batch::v1::Job;
-use api::k8s::api::core::v1::{Event, Pod};
 use api::selector::LabelSelector;
 use explain::Story;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Value;
 
 use super::{Setting, logs, past, select};
 use crate::cli::history::{HistoryArgs, HistoryVerb, ListArgs};
@@ -151,13 +148,7 @@ pub(crate) fn show(setting: &Setting, history: &History, run: &Run) -> anyhow::R
 /// # Errors
 /// A story that is none of a Job.
 pub(crate) fn described(setting: &Setting, story: &Story) -> anyhow::Result<String> {
-    let job: Job = serde_json::from_value(story.job.clone())?;
-    let read = |value: &Value| serde_json::from_value(value.clone()).ok();
-    let pods: Vec<Pod> = story.pods.iter().filter_map(read).collect();
-    let events: Vec<Event> =
-        story.events.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
     let zone = TimeZone::system();
-    let description =
-        Description { job: &job, pods: &pods, events: &events, target: "history", now: story.now, zone: &zone };
+    let description = Description { story, target: "history", fidelity: None, zone: &zone };
     Ok(description.text(setting.screen))
 }

@@ -14,7 +14,7 @@ use crate::cli::run::Logs;
 use crate::cli::verbs::{LogsArgs, ReadFlags};
 use crate::exit::{Code, Failure};
 use crate::follow::printer::Printer;
-use crate::follow::{Ending, Follower, Interrupts, Manner};
+use crate::follow::{Ending, Follower, Interrupts, KeyRights, Manner};
 use crate::history::folder::History;
 use crate::history::run::Run;
 use crate::screen::escape;
@@ -81,6 +81,7 @@ fn read_options(args: &ReadFlags) -> LogOptions {
 async fn follow(args: &LogsArgs, target: &Target, job: Job, printer: &mut Printer) -> anyhow::Result<Code> {
     let mut interrupts = Interrupts::new()?;
     let manner = Manner {
+        keys: KeyRights::Nothing,
         logs: Logs::All,
         no_prefix: args.read.no_prefix,
         read: LogOptions { follow: true, ..read_options(&args.read) },
@@ -93,6 +94,8 @@ async fn follow(args: &LogsArgs, target: &Target, job: Job, printer: &mut Printe
     match ending {
         Ending::Interrupted(code) => Ok(code),
         Ending::Lost(why) => Err(Failure::new(Code::Server, format!("error: lost the server: {why}")).into()),
-        Ending::Outcome(_) | Ending::Deleted | Ending::Stuck(_) | Ending::TimedOut => Ok(Code::Success),
+        Ending::Outcome(_) | Ending::Deleted | Ending::Stuck(_) | Ending::TimedOut | Ending::Detached => {
+            Ok(Code::Success)
+        }
     }
 }

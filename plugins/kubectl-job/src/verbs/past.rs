@@ -8,6 +8,7 @@ use crate::history;
 use crate::history::folder::History;
 use crate::history::run::Run;
 use crate::screen::escape;
+use crate::stories;
 use crate::view::facts;
 
 /// The newest run of a Job of that name, of a local server.
@@ -21,15 +22,10 @@ pub(crate) fn run(setting: &Setting, namespace: &str, name: &str) -> Option<(His
 pub(crate) fn missing(setting: &Setting, namespace: &str, error: &client::Error) -> Option<(History, Run, Story)> {
     let name = &error.status().filter(|_| error.is_not_found())?.details.as_ref()?.name;
     let (history, run) = run(setting, namespace, name)?;
-    let story = history.story(&run).ok()?;
+    let mut story = history.story(&run).ok()?;
+    stories::add_manifest(setting, &mut story);
     tell(setting, &run);
     Some((history, run, story))
-}
-
-/// The screen of `describe` for it.
-pub(crate) fn described(setting: &Setting, namespace: &str, error: &client::Error) -> Option<String> {
-    let (_, _, story) = missing(setting, namespace, error)?;
-    super::history::described(setting, &story).ok()
 }
 
 /// What the history has of a Job that is there: pods that were deleted, and runs that their status forgets.

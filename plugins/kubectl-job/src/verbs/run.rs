@@ -15,15 +15,16 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::Setting;
-use crate::cli::run::{DryRun, RunArgs};
+use crate::cli::run::{DryRun, OnInterrupt, RunArgs};
 use crate::exit::{Code, Failure};
 use crate::follow::printer::Printer;
-use crate::follow::{Follower, Interrupts, Manner, progress};
+use crate::follow::{Ending, Follower, Interrupts, KeyRights, Manner, progress};
 use crate::manifest::{Document, Source};
 use crate::output::{self, Format};
+use crate::server::state::StateDir;
 use crate::target::{self, Target};
 use crate::view::facts;
-use crate::{history, objects, probe};
+use crate::{history, objects, probe, stories};
 
 /// How long an obstacle may last where nobody else can remove it: in a cluster that lives inside this command.
 const EPHEMERAL_PATIENCE: SignedDuration = SignedDuration::from_secs(3);
@@ -148,6 +149,8 @@ async fn run_on(
     if !args.how.detach && !dry_run {
         target.introduce(setting.screen);
     }
+    // An ephemeral Job is looked at by nobody later.
+    let state = StateDir::open(setting.connection.state_dir.as_deref()).ok().filter(|_| !target.is_ephemeral());
     let mut created = Vec::new();
     let mut jobs = Vec::new();
     for mut document in documents {
@@ -162,6 +165,9 @@ async fn run_on(
         let object = objects::create(&target.client, &document, &address, dry_run, setting.screen).await;
         let object = object.map_err(explain_existing)?;
         if is_job {
+            if let (Some(state), Some(manifest), false) = (&state, document.source.manifest(), dry_run) {
+                stories::sources::keep(state, object.meta().uid.as_str(), &manifest);
+            }
             jobs.push((object.decode::<Job>()?, document.source));
         } else if !args.how.detach && !dry_run {
             printer.note(format!("{} created", crate::screen::escape(&output::name(&object.to_value()))));
@@ -202,6 +208,7 @@ async fn attach(
         read: LogOptions { follow: true, timestamps: how.timestamps, ..LogOptions::default() },
         container: None,
         timeout: how.timeout.map(|span| span.0),
+        keys: key_rights(target, how.on_interrupt),
         fail_on_stuck: patience.or_else(|| target.is_ephemeral().then_some(EPHEMERAL_PATIENCE)),
     };
     let mut follower = Follower::new(target.client.clone(), job, manner, printer);
@@ -210,8 +217,10 @@ async fn attach(
     let Follower { job, attempts, .. } = follower;
     let end = conclude::End { job: &job, attempts: &attempts, ending: &ending, source, last_lines: &last_lines };
     let code = end.tell(args, target, printer);
-    if let crate::follow::Ending::Interrupted(_) = ending {
-        interrupt::stop(target, &job, how.on_interrupt, printer, interrupts).await;
+    match ending {
+        Ending::Interrupted(_) => interrupt::stop(target, &job, how.on_interrupt, printer, interrupts).await,
+        Ending::Detached => interrupt::tell_detached(target, &job, printer),
+        _ => {}
     }
     if let Some(file) = &how.result_file {
         end.write_result(file, code)?;
@@ -220,6 +229,16 @@ async fn attach(
         delete(target, &job).await?;
     }
     Ok(code)
+}
+
+/// A Job that ends with this command cannot be left.
+fn key_rights(target: &Target, on_interrupt: Option<OnInterrupt>) -> KeyRights {
+    match interrupt::fitting(target, on_interrupt) {
+        _ if target.is_ephemeral() => KeyRights::Stay,
+        OnInterrupt::Suspend => KeyRights::Leave("suspend"),
+        OnInterrupt::Delete => KeyRights::Leave("delete"),
+        OnInterrupt::Detach => KeyRights::Leave("detach"),
+    }
 }
 
 /// A name that is taken is no fault of the manifest's; say what can be done.

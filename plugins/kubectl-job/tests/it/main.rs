@@ -7,3 +7,4 @@ mod program;
 mod run;
 mod server;
 mod sources;
+mod terminal;

@@ -41,6 +41,7 @@ impl End<'_> {
             Ending::Deleted => Code::Gone,
             Ending::Stuck(_) => Code::Stuck,
             Ending::TimedOut => Code::Timeout,
+            Ending::Detached => Code::Success,
             Ending::Interrupted(code) => *code,
             Ending::Lost(_) => Code::Server,
         }
@@ -80,7 +81,7 @@ impl End<'_> {
             }
             Ending::TimedOut => bad(format!("time is up; Job {name} ends with this command")),
             Ending::Lost(why) => bad(format!("lost the server while following Job {name}: {}", escape(why))),
-            Ending::Interrupted(_) => Vec::new(),
+            Ending::Interrupted(_) | Ending::Detached => Vec::new(),
         }
     }
 
@@ -111,7 +112,8 @@ impl End<'_> {
             other => format!(" -n {}", escape(other)),
         };
         vec![
-            format!("  Next  kubectl job describe {name}{namespace}   conditions, attempts, events"),
+            format!("  Next  kubectl job why {name}{namespace}        full decision chain"),
+            format!("        kubectl job timeline {name}{namespace}   attempts and back-offs over time"),
             format!("        kubectl job logs {name}{namespace}       all output of all attempts"),
         ]
     }
@@ -139,6 +141,7 @@ impl End<'_> {
             Ending::Deleted => ("Deleted", "", ""),
             Ending::Stuck(stuck) => ("Stuck", stuck.reason.as_str(), stuck.text.as_str()),
             Ending::TimedOut => ("TimedOut", "", ""),
+            Ending::Detached => ("Detached", "", ""),
             Ending::Interrupted(_) => ("Interrupted", "", ""),
             Ending::Lost(why) => ("Lost", "", why.as_str()),
         };

@@ -22,6 +22,23 @@ use crate::view::facts;
 /// How long pods get beyond their own grace period before this stops waiting for them.
 const SLACK: Duration = Duration::from_secs(5);
 
+/// What Ctrl-C does: what was asked for, or what fits the target.
+pub(super) fn fitting(target: &Target, how: Option<OnInterrupt>) -> OnInterrupt {
+    how.unwrap_or(if target.is_local() { OnInterrupt::Suspend } else { OnInterrupt::Detach })
+}
+
+/// Says that the Job goes on, and how to come back to it.
+pub(super) fn tell_detached(target: &Target, job: &Job, printer: &mut Printer) {
+    let name = escape(facts::name(job)).into_owned();
+    let arrow = printer.screen().arrow();
+    if target.is_ephemeral() {
+        printer.note(format!("{arrow} stopped following Job {name}; it ends with this command"));
+        return;
+    }
+    printer.note(format!("{arrow} stopped following Job {name}; it goes on"));
+    printer.note(format!("  follow it again: kubectl job logs -f {name}   delete it: kubectl job delete {name}"));
+}
+
 /// Stops the Job in the way that was asked for, or that fits the target.
 pub(crate) async fn stop(
     target: &Target,
@@ -30,21 +47,12 @@ pub(crate) async fn stop(
     printer: &mut Printer,
     interrupts: &mut Interrupts,
 ) {
-    let fitting = if target.is_local() { OnInterrupt::Suspend } else { OnInterrupt::Detach };
+    let how = fitting(target, how);
     let name = escape(facts::name(job)).into_owned();
     let arrow = printer.screen().arrow();
     let ephemeral = target.is_ephemeral();
-    let asked = match how.unwrap_or(fitting) {
-        OnInterrupt::Detach => {
-            let text = if ephemeral { "it ends with this command" } else { "it goes on" };
-            printer.note(format!("{arrow} stopped following Job {name}; {text}"));
-            if !ephemeral {
-                printer.note(format!(
-                    "  follow it again: kubectl job logs -f {name}   delete it: kubectl job delete {name}"
-                ));
-            }
-            return;
-        }
+    let asked = match how {
+        OnInterrupt::Detach => return tell_detached(target, job, printer),
         OnInterrupt::Suspend => suspend(target, job).await,
         OnInterrupt::Delete => delete(target, job).await,
     };
@@ -62,7 +70,7 @@ pub(crate) async fn stop(
         stopped = until_no_pod_runs(target, job, grace(job) + SLACK) => stopped,
     };
     let state = if stopped { "is suspended" } else { "is being suspended; some of its pods still run" };
-    match how.unwrap_or(fitting) {
+    match how {
         OnInterrupt::Suspend if !ephemeral => {
             printer.note(format!("{arrow} Job {name} {state}"));
             printer.note(format!("  resume: kubectl job resume {name}"));

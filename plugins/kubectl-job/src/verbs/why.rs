@@ -1,0 +1,127 @@
+//! `why`: why a Job or CronJob is as it is, from decision records where the server keeps them, else from what can be seen.
+
+use api::Options;
+use api::resource::{CRON_JOBS, JOBS};
+use explain::{Explanation, Story, Telling};
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::{Setting, past, select};
+use crate::cli::story::WhyArgs;
+use crate::exit::{Code, Failure};
+use crate::output;
+use crate::stories;
+use crate::target::{self, Target};
+
+/// Lines of output asked for.
+const TAIL_LINES: u64 = 3;
+
+/// Runs the verb.
+///
+/// # Errors
+/// Refusals of the server, unknown names.
+pub(crate) async fn run(setting: &Setting, args: WhyArgs) -> anyhow::Result<Code> {
+    let target = target::open(&setting.connection, setting.screen).await?;
+    let mut story = find(setting, &target, args.name.as_deref()).await?;
+    if api::conditions::is_true(&story.job, "Failed") {
+        story.logs = stories::tails(&target, &story, TAIL_LINES).await;
+    }
+    let zone = TimeZone::system();
+    let telling = Telling { style: setting.screen.page(), zone: &zone, depth: args.depth };
+    let explanation = explain::explanation(&story, &telling);
+    let text = match args.output.as_deref() {
+        Some("json") => format!("{}\n", serde_json::to_string_pretty(&explanation)?),
+        Some(_) => output::yaml(&serde_json::to_value(&explanation)?),
+        None => format!("{}\n", explanation.text(&story, &telling)),
+    };
+    output::put(&text)?;
+    Ok(if args.exit_status { code(&explanation) } else { Code::Success })
+}
+
+/// The Job's result, as `wait` would give it.
+fn code(explanation: &Explanation) -> Code {
+    let is_stuck = explanation.reasons.first().is_some_and(|reason| match reason.rule.as_str() {
+        "suspend" => true,
+        "scale" => explanation.headline.contains("stands still"),
+        _ => explanation.headline.contains(" is stuck, "),
+    });
+    match explanation.status.as_str() {
+        "Failed" => Code::Failure,
+        "Complete" => Code::Success,
+        _ if is_stuck => Code::Stuck,
+        _ => Code::Success,
+    }
+}
+
+/// The story of what was named: a Job, else a CronJob of that name, else a Job that is gone.
+async fn find(setting: &Setting, target: &Target, name: Option<&str>) -> anyhow::Result<Story> {
+    let Some(name) = name else { return story(setting, target, None).await };
+    let namespace = Some(target.namespace.as_str());
+    let of_cron_job = async |name: &str| {
+        let object = target.client.get(&CRON_JOBS, namespace, name).await?;
+        stories::of_cron_job(setting, target, &with_kind(object.to_value(), "CronJob")).await
+    };
+    if let Some(name) = cron_job_name(name) {
+        return of_cron_job(name).await;
+    }
+    let name = select::job_name(name)?;
+    match target.client.get(&JOBS, namespace, name).await {
+        Ok(object) => stories::of_job(setting, target, &with_kind(object.to_value(), "Job")).await,
+        Err(missing) if missing.is_not_found() => match of_cron_job(name).await {
+            Ok(story) => Ok(story),
+            Err(_) => gone(setting, target, missing),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The story of the Job of that name, or of the newest; of one that is gone, from the history.
+///
+/// # Errors
+/// Refusals of the server; no Job at all.
+pub(crate) async fn story(setting: &Setting, target: &Target, name: Option<&str>) -> anyhow::Result<Story> {
+    let namespace = Some(target.namespace.as_str());
+    let job = match name {
+        Some(name) => match target.client.get(&JOBS, namespace, select::job_name(name)?).await {
+            Ok(object) => object.to_value(),
+            Err(missing) if missing.is_not_found() => return gone(setting, target, missing),
+            Err(error) => return Err(error.into()),
+        },
+        None => {
+            let list = target.client.list(&JOBS, namespace, Options::default()).await?;
+            let created = |job: &Value| job["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
+            let newest = list.items.iter().map(|job| job.to_value()).max_by_key(created);
+            let none = || Failure::new(Code::Failure, format!("error: no Jobs in namespace {}", target.namespace));
+            newest.ok_or_else(none)?
+        }
+    };
+    stories::of_job(setting, target, &with_kind(job, "Job")).await
+}
+
+fn gone(setting: &Setting, target: &Target, missing: client::Error) -> anyhow::Result<Story> {
+    let past = if target.is_local() { past::missing(setting, &target.namespace, &missing) } else { None };
+    past.map(|(_, _, story)| story).ok_or_else(|| missing.into())
+}
+
+/// Items of lists come without their kind.
+fn with_kind(mut object: Value, kind: &str) -> Value {
+    object["apiVersion"] = "batch/v1".into();
+    object["kind"] = kind.into();
+    object
+}
+
+/// The name in `cronjob/NAME`.
+fn cron_job_name(text: &str) -> Option<&str> {
+    let (kind, name) = text.split_once('/')?;
+    matches!(kind, "cronjob" | "cronjobs" | "cj" | "cronjob.batch" | "cronjobs.batch").then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cron_jobs_are_named_as_with_kubectl() {
+        assert_eq!(["cj/a", "cronjobs.batch/a", "job/a", "a"].map(cron_job_name), [Some("a"), Some("a"), None, None]);
+    }
+}
