@@ -35,12 +35,12 @@ fn each_index_has_a_lane_and_a_retry_that_is_to_come_is_dotted() {
     story.pods =
         vec![pod("a", Some(0), 0, Some((10, 0))), pod("b", Some(1), 0, Some((5, 1))), pod("c", Some(2), 0, None)];
     let drawn = lines(&story);
-    assert!(drawn[1].starts_with("idx0   #1 ") && drawn[1].ends_with("#v"), "{drawn:#?}");
+    assert!(drawn[1].starts_with("idx0  #1 ") && drawn[1].ends_with("#v"), "{drawn:#?}");
     assert!(
-        drawn[2].starts_with("idx1   #1 ") && drawn[2].contains("#x.........") && drawn[2].ends_with(".."),
+        drawn[2].starts_with("idx1  #1 ") && drawn[2].contains("#x.........") && drawn[2].ends_with(".."),
         "{drawn:#?}"
     );
-    assert!(drawn[3].starts_with("idx2   #1 ") && drawn[3].ends_with("#>"), "{drawn:#?}");
+    assert!(drawn[3].starts_with("idx2  #1 ") && drawn[3].ends_with("#>"), "{drawn:#?}");
     assert!(drawn[4].ends_with("> Running"), "{drawn:#?}");
 }
 

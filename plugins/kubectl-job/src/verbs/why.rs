@@ -1,6 +1,5 @@
 //! `why`: why a Job or CronJob is as it is, from decision records where the server keeps them, else from what can be seen.
 
-use api::Options;
 use api::resource::{CRON_JOBS, JOBS};
 use explain::{Explanation, Story, Telling};
 use jiff::tz::TimeZone;
@@ -8,7 +7,7 @@ use serde_json::Value;
 
 use super::{Setting, past, select};
 use crate::cli::story::WhyArgs;
-use crate::exit::{Code, Failure};
+use crate::exit::Code;
 use crate::output;
 use crate::stories;
 use crate::target::{self, Target};
@@ -55,23 +54,18 @@ fn code(explanation: &Explanation) -> Code {
 
 /// The story of what was named: a Job, else a CronJob of that name, else a Job that is gone.
 async fn find(setting: &Setting, target: &Target, name: Option<&str>) -> anyhow::Result<Story> {
-    let Some(name) = name else { return story(setting, target, None).await };
-    let namespace = Some(target.namespace.as_str());
-    let of_cron_job = async |name: &str| {
-        let object = target.client.get(&CRON_JOBS, namespace, name).await?;
-        stories::of_cron_job(setting, target, &with_kind(object.to_value(), "CronJob")).await
-    };
-    if let Some(name) = cron_job_name(name) {
-        return of_cron_job(name).await;
+    if let Some(name) = name.and_then(cron_job_name) {
+        let object = select::one(target, &CRON_JOBS, name).await??;
+        return stories::of_cron_job(setting, target, &with_kind(object.to_value(), "CronJob")).await;
     }
-    let name = select::job_name(name)?;
-    match target.client.get(&JOBS, namespace, name).await {
-        Ok(object) => stories::of_job(setting, target, &with_kind(object.to_value(), "Job")).await,
-        Err(missing) if missing.is_not_found() => match of_cron_job(name).await {
-            Ok(story) => Ok(story),
-            Err(_) => gone(setting, target, missing),
-        },
-        Err(error) => Err(error.into()),
+    let name = select::job_name(name.unwrap_or(select::LAST))?;
+    let missing = match select::one(target, &JOBS, name).await? {
+        Ok(object) => return stories::of_job(setting, target, &with_kind(object.to_value(), "Job")).await,
+        Err(missing) => missing,
+    };
+    match target.client.get(&CRON_JOBS, Some(&target.namespace), name).await {
+        Ok(object) => stories::of_cron_job(setting, target, &with_kind(object.to_value(), "CronJob")).await,
+        Err(_) => gone(setting, target, missing),
     }
 }
 
@@ -80,22 +74,10 @@ async fn find(setting: &Setting, target: &Target, name: Option<&str>) -> anyhow:
 /// # Errors
 /// Refusals of the server; no Job at all.
 pub(crate) async fn story(setting: &Setting, target: &Target, name: Option<&str>) -> anyhow::Result<Story> {
-    let namespace = Some(target.namespace.as_str());
-    let job = match name {
-        Some(name) => match target.client.get(&JOBS, namespace, select::job_name(name)?).await {
-            Ok(object) => object.to_value(),
-            Err(missing) if missing.is_not_found() => return gone(setting, target, missing),
-            Err(error) => return Err(error.into()),
-        },
-        None => {
-            let list = target.client.list(&JOBS, namespace, Options::default()).await?;
-            let created = |job: &Value| job["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
-            let newest = list.items.iter().map(|job| job.to_value()).max_by_key(created);
-            let none = || Failure::new(Code::Failure, format!("error: no Jobs in namespace {}", target.namespace));
-            newest.ok_or_else(none)?
-        }
-    };
-    stories::of_job(setting, target, &with_kind(job, "Job")).await
+    match select::one(target, &JOBS, select::job_name(name.unwrap_or(select::LAST))?).await? {
+        Ok(object) => stories::of_job(setting, target, &with_kind(object.to_value(), "Job")).await,
+        Err(missing) => gone(setting, target, missing),
+    }
 }
 
 fn gone(setting: &Setting, target: &Target, missing: client::Error) -> anyhow::Result<Story> {

@@ -72,7 +72,7 @@ pub(super) fn steps() -> Vec<Step> {
 pub(super) fn plain() -> Vec<Step> {
     let inferred = "Inferred from the object, its pods and events: this server keeps no decision records.";
     vec![
-        step("why").exits(1).err_has("no Jobs in namespace default"),
+        step("why").exits(1).err_has("no jobs in namespace default"),
         step("run -f {work}/fails.yaml").exits(1).out("no luck").talks(),
         step("why fails")
             .has("1. 1 pod failed; backoffLimit is 0 (*fails.yaml:6), so the first failure ended the Job.")

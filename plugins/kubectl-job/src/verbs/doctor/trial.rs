@@ -14,7 +14,7 @@ pub(super) async fn checks(time: &Time) -> Vec<Check> {
         Err(_) => return Vec::new(),
     };
     let begun = Instant::now();
-    let cluster = match embedded::start(folder.path().to_owned(), &Default::default(), time, None).await {
+    let cluster = match embedded::start(folder.path().to_owned(), &Default::default(), time, None, false).await {
         Ok(cluster) => cluster,
         Err(error) => {
             let text = format!("a server inside this command does not start: {error:#}");

@@ -32,7 +32,7 @@ pub(super) struct Opinion {
 /// When it cannot be started.
 pub(super) async fn ask(documents: &[Document], time: &Time) -> anyhow::Result<Opinions> {
     let folder = tempfile::Builder::new().prefix("kubectl-job.").tempdir()?;
-    let cluster = embedded::start(folder.path().to_owned(), &Default::default(), time, None).await?;
+    let cluster = embedded::start(folder.path().to_owned(), &Default::default(), time, None, false).await?;
     let client = cluster.client();
     let sandboxes = match probe::run(&client, probe::SANDBOXED).await {
         Trial::Ran { unhonoured } => unhonoured.is_empty(),
