@@ -26,6 +26,21 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
   kubectl job describe @last",
     ),
     (
+        "why",
+        "Examples:
+  kubectl job why pi
+  kubectl job why @last --depth 0
+  kubectl job why cronjob/nightly
+  kubectl job why pi --exit-status",
+    ),
+    (
+        "timeline",
+        "Examples:
+  kubectl job timeline pi
+  kubectl job timeline pi -w
+  kubectl job timeline pi -o html",
+    ),
+    (
         "logs",
         "Examples:
   kubectl job logs pi

@@ -27,7 +27,7 @@ pub(super) fn steps() -> Vec<Step> {
     let mut steps = plain();
     steps.extend([
         // 3: the server cannot be reached.
-        step("wait hello --server https://127.0.0.1:9 --timeout 1s").exits(3).err_has("127.0.0.1:9"),
+        step("wait hello --server https://127.0.0.1:9 --timeout 0").exits(3).err_has("127.0.0.1:9"),
     ]);
     steps
 }
