@@ -10,6 +10,7 @@ mod scale;
 mod spawn;
 mod start;
 mod table;
+mod testkit;
 mod virtual_time;
 
 use std::path::PathBuf;
@@ -64,6 +65,7 @@ fn again_in_release(options: &Options) -> anyhow::Result<ExitCode> {
     let packages: &[&str] = if options.binary.is_some() { &["xtask"] } else { &["kubectl-job", "xtask"] };
     workspace::build(Profile::Release, packages)?;
     virtual_time::build()?;
+    testkit::build()?;
     let mut command = Command::new(workspace::binary(Profile::Release, "xtask"));
     command.args(["bench", "--measure"]);
     command.args(["--completions", &options.completions.to_string()]);
@@ -86,6 +88,7 @@ fn measure(options: &Options, binary: &std::path::Path) -> anyhow::Result<()> {
     describe_machine();
     start::measure(binary, &mut table)?;
     virtual_time::measure(&mut table)?;
+    testkit::measure(&mut table)?;
     let server = Server::start(binary, &[])?;
     memory(&server, "idle", "25 MiB", &mut table)?;
     let endpoint = server.endpoint()?;

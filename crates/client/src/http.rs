@@ -61,17 +61,32 @@ impl Client {
         token: &str,
         open: impl Fn() -> tokio::io::DuplexStream + Clone + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        let unusable =
-            |error: &dyn std::error::Error| Error::Config(format!("the URL {url:?} cannot be used: {error}"));
-        let uri: http::Uri = url.parse().map_err(|error: http::uri::InvalidUri| unusable(&error))?;
-        let mut config = kube::Config::new(uri);
-        config.auth_info.token = Some(token.to_owned().into());
-        config.default_retry = false;
-        let origin = Origin { server: url.to_owned(), file: None, context: None };
-        let client = stack::over_streams(config, open).map_err(|error| failure::explain(&origin, error))?;
-        let connection = Connection { client, origin, request_timeout: None };
+        let client = kube_over_streams(url, token, open)?;
+        let connection = Connection { client, origin: in_process(url), request_timeout: None };
         Ok(Self::new(Arc::new(Http(Arc::new(connection)))))
     }
+}
+
+/// kube's own client of an API server in this process, over streams as in [`Client::over_streams`]. Call within a tokio
+/// runtime, which its connections belong to.
+///
+/// # Errors
+/// When the URL or the token cannot be used.
+pub fn kube_over_streams(
+    url: &str,
+    token: &str,
+    open: impl Fn() -> tokio::io::DuplexStream + Clone + Send + Sync + 'static,
+) -> Result<kube::Client, Error> {
+    let unusable = |error: &dyn std::error::Error| Error::Config(format!("the URL {url:?} cannot be used: {error}"));
+    let uri: http::Uri = url.parse().map_err(|error: http::uri::InvalidUri| unusable(&error))?;
+    let mut config = kube::Config::new(uri);
+    config.auth_info.token = Some(token.to_owned().into());
+    config.default_retry = false;
+    stack::over_streams(config, open).map_err(|error| failure::explain(&in_process(url), error))
+}
+
+fn in_process(url: &str) -> Origin {
+    Origin { server: url.to_owned(), file: None, context: None }
 }
 
 struct Http(Arc<Connection>);

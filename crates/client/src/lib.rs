@@ -11,9 +11,10 @@ mod observe;
 mod transport;
 
 pub use ::http::Method;
+pub use ::kube;
 pub use call::{Api, Client};
 pub use error::Error;
-pub use http::ConnectOptions;
+pub use http::{ConnectOptions, kube_over_streams};
 pub use in_process::Door;
 pub use observe::{Observation, Selection, observe};
 pub use transport::{ByteStream, EventStream, Transport};

@@ -16,12 +16,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock, Weak};
 
-use api::{Gvr, ObjectKey, Options, Uid, resource};
+use api::{Gvr, Kind, ObjectKey, Options, Uid, resource};
 use apiserver::ApiServer;
 use apiserver::http::pki::Identity;
 use apiserver::http::{Local, Serving};
 use client::Client;
-use clock::Stepper;
+use clock::{SharedClock, Stepper};
 use jiff::Timestamp;
 use job_controller::Decision;
 use kubelet::Kubelet;
@@ -58,6 +58,7 @@ pub struct Cluster {
     kubelet: Arc<Kubelet>,
     /// None where pods are acted out: there is nothing to connect to.
     proxy: Option<ServiceProxy>,
+    clock: SharedClock,
     stepper: Option<Arc<Stepper>>,
     serving: Mutex<Option<Serving>>,
     /// Keeps the objects that say where the API is served.
@@ -132,6 +133,7 @@ impl Cluster {
             parts,
             kubelet,
             proxy,
+            clock: config.clock,
             stepper: config.stepper,
             serving: Mutex::default(),
             keeper: Mutex::default(),
@@ -152,6 +154,15 @@ impl Cluster {
     /// When the client cannot be made.
     pub fn http_client(&self) -> Result<Client, Error> {
         Ok(over_http(&self.local, &self.token)?)
+    }
+
+    /// kube's own client of this cluster, over streams in this process. Its connections belong to the current runtime,
+    /// which must be the cluster's.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn kube_client(&self) -> Result<client::kube::Client, Error> {
+        Ok(client::kube_over_streams(&Local::url(), &self.token, opener(&self.local))?)
     }
 
     /// Serves the API over HTTPS with a certificate authority of its own and the cluster's bearer token, and tells pods
@@ -224,6 +235,12 @@ impl Cluster {
         self.server.rewrite_stored(resource, key, edit)
     }
 
+    /// Where objects of a kind are, and whether they are in namespaces; nothing for a kind that is not served.
+    pub fn resource_of(&self, kind: &Kind) -> Option<(Gvr, bool)> {
+        let descriptor = self.server.catalogue().of_kind(kind)?.descriptor();
+        Some((descriptor.resource(), descriptor.namespaced))
+    }
+
     /// Containers that run now.
     pub fn running_containers(&self) -> usize {
         self.kubelet.running_containers()
@@ -290,10 +307,13 @@ fn record_value(decision: &Decision) -> serde_json::Value {
 }
 
 fn over_http(local: &Arc<Local>, token: &str) -> Result<Client, client::Error> {
-    // Connections that a client keeps must not keep the server.
+    Client::over_streams(&Local::url(), token, opener(local))
+}
+
+/// Opens connections, which do not keep the server: to one that is gone they are closed.
+fn opener(local: &Arc<Local>) -> impl Fn() -> tokio::io::DuplexStream + Clone + Send + Sync + 'static {
     let weak = Arc::downgrade(local);
-    let open = move || weak.upgrade().map_or_else(|| tokio::io::duplex(1).0, |local| local.connect());
-    Client::over_streams(&Local::url(), token, open)
+    move || weak.upgrade().map_or_else(|| tokio::io::duplex(1).0, |local| local.connect())
 }
 
 /// Warns of what the node does not honour, as far as it is known when an object comes in.

@@ -9,17 +9,21 @@ use parking_lot::Mutex;
 pub(crate) struct EventLog(Mutex<String>);
 
 impl EventLog {
-    /// `REVISION TIME VERB RESOURCE KEY OBJECT`, the object as a watch would send it.
     pub(crate) fn write(&self, commit: &Commit) {
-        let mut bytes = Vec::new();
-        commit.object.write_wire(&mut bytes);
-        let (meta, object) = (commit.object.meta(), String::from_utf8_lossy(&bytes));
-        let (revision, key, verb) = (meta.revision, meta.key(), commit.verb);
-        // Writing into a string does not fail.
-        let _ = writeln!(self.0.lock(), "{revision} {} {verb} {} {key} {object}", commit.time, commit.resource);
+        write(&mut self.0.lock(), commit);
     }
 
     pub(crate) fn text(&self) -> String {
         self.0.lock().clone()
     }
+}
+
+/// `REVISION TIME VERB RESOURCE KEY OBJECT`, the object as a watch would send it.
+pub(crate) fn write(text: &mut String, commit: &Commit) {
+    let mut bytes = Vec::new();
+    commit.object.write_wire(&mut bytes);
+    let (meta, object) = (commit.object.meta(), String::from_utf8_lossy(&bytes));
+    let (revision, key, verb) = (meta.revision, meta.key(), commit.verb);
+    // Writing into a string does not fail.
+    let _ = writeln!(text, "{revision} {} {verb} {} {key} {object}", commit.time, commit.resource);
 }

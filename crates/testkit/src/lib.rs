@@ -15,14 +15,21 @@
 //! assert_eq!(sim.elapsed(), seconds(5 + 10 + 5 + 20 + 5));
 //! ```
 
+mod cluster;
 mod event_log;
 mod faults;
 mod objects;
 mod simulation;
+mod supervisor;
 
+pub use self::cluster::{
+    ApplyError, ClockMode, Cluster, ClusterBuilder, CronJobHandle, JobHandle, Outcome, Snapshot, Verdict,
+};
+pub use ::cluster::scripted::{Act, AnnotationScript, Attempt, Health, OnTerm, Probes, Run, Script};
+pub use ::cluster::{Component, View, supervisor_main};
 pub use api::resource::{CRON_JOBS, EVENTS, JOBS, NAMESPACES, NODES, PODS};
-pub use cluster::scripted::{Act, AnnotationScript, Attempt, Health, OnTerm, Probes, Run, Script};
-pub use cluster::{Component, View};
+pub use api::{Gvr, Status, Verb, k8s};
+pub use client::kube;
 pub use faults::{Faults, Refusal};
 pub use objects::{condition, cron_job, job, minutes, seconds};
 pub use simulation::{Builder, Simulation};

@@ -40,7 +40,9 @@ fn dispatch(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         verb => {
             // Servers work on all cores; a command that only talks to one starts faster without further threads.
             let mut builder = match &verb {
-                Verb::Serve(_) | Verb::Server(_) | Verb::Lint(_) | Verb::Doctor(_) => setting.time.runtime(),
+                Verb::Serve(_) | Verb::Server(_) | Verb::Sandbox(_) | Verb::Lint(_) | Verb::Doctor(_) => {
+                    setting.time.runtime()
+                }
                 Verb::Run(args) if args.place.ephemeral || std::env::var_os("CI").is_some() => setting.time.runtime(),
                 _ => tokio::runtime::Builder::new_current_thread(),
             };
@@ -66,6 +68,7 @@ fn family(verb: &Verb) -> Family {
 fn clock_mode(verb: &Verb) -> ClockMode {
     match verb {
         Verb::Serve(args) => args.clock,
+        Verb::Sandbox(args) => args.clock,
         Verb::Server(ServerVerb::Start(args)) if args.foreground => args.options.clock,
         _ => ClockMode::Real,
     }
@@ -87,6 +90,7 @@ async fn talk_to_server(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         Verb::Cron(verb) => verbs::cron::run(setting, verb).await,
         Verb::Server(verb) => verbs::serve::run(setting, verb).await,
         Verb::Serve(args) => verbs::serve::daemon(setting, &args).await,
+        Verb::Sandbox(args) => verbs::sandbox::run(setting, &args).await,
         Verb::Clock(verb) => verbs::clock::run(setting, verb).await,
         Verb::Lint(args) => verbs::lint::run(setting, args).await,
         Verb::Doctor(args) => verbs::doctor::run(setting, args).await,

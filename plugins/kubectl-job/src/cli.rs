@@ -11,6 +11,7 @@ mod examples;
 pub(crate) mod history;
 pub(crate) mod lint;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod story;
 pub(crate) mod verbs;
 
@@ -121,6 +122,8 @@ pub(crate) enum Verb {
     /// Read or move the clock of a local server that was started with --clock hybrid or virtual
     #[command(subcommand)]
     Clock(verbs::ClockVerb),
+    /// Run a command with a server of its own, which ends with it
+    Sandbox(sandbox::SandboxArgs),
     /// Print what a shell needs so that plain kubectl talks to the local server
     Env(verbs::EnvArgs),
     /// Say what becomes of each field of a manifest, and what is likely to go wrong

@@ -14,6 +14,8 @@ pub(crate) enum Code {
     Failure,
     /// The exit code of a container, asked for with `--exit-code-from=container`.
     Container(u8),
+    /// The exit code of a command that was run for the user, as by `sandbox`.
+    Command(u8),
     /// The command line or the manifest is wrong.
     Usage,
     /// The server or this tool failed.
@@ -36,7 +38,7 @@ impl Code {
         match self {
             Self::Success => 0,
             Self::Failure => 1,
-            Self::Container(code) => code,
+            Self::Container(code) | Self::Command(code) => code,
             Self::Usage => 2,
             Self::Server => 3,
             Self::Gone => 4,
@@ -71,6 +73,8 @@ Exit codes
 
   run --exit-code-from container: the code of the container that decided.
   lint: 1 for errors, with --strict for warnings too; doctor: 1 for problems.
+  sandbox: its command's code; 127 no such command, 126 it may not be run,
+           128 and a signal's number.
 ";
 
 /// An error that knows its exit code.

@@ -16,6 +16,7 @@ pub(crate) mod lint;
 pub(crate) mod logs;
 pub(crate) mod past;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod select;
 pub(crate) mod serve;
 pub(crate) mod timeline;

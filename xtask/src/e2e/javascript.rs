@@ -1,5 +1,6 @@
-//! The JavaScript client, unmodified from npm, below `target/`. The checks themselves are a JavaScript program, which is
-//! copied there, since Node looks for packages beside the program that imports them.
+//! The JavaScript client, unmodified from npm, below `target/`. The checks themselves are a JavaScript program, and the
+//! example that shows how Jobs are tested with Node's own runner; both are copied there, since Node looks for packages
+//! beside the program that imports them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ use crate::{debian, shell, workspace};
 const CLIENT: &str = "@kubernetes/client-node@1.4.0";
 /// The program with the checks.
 const PROGRAM: &str = "javascript_client.mjs";
+/// The example's files, below the workspace.
+const EXAMPLE: (&str, [&str; 2]) = ("testdata/examples/node", ["sandbox.mjs", "jobs.test.mjs"]);
 
 /// Runs the suite.
 ///
@@ -36,7 +39,15 @@ pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<
     fs::copy(workspace::root().join("xtask/clients").join(PROGRAM), &copy)?;
     let server = Server::start(&context.binary, &[])?;
     program::run(Command::new("node").arg(&copy).env("KUBECONFIG", server.kubeconfig()), report)?;
-    server.stop()
+    server.stop()?;
+    report.group("the example for Node's test runner");
+    for file in EXAMPLE.1 {
+        fs::copy(workspace::root().join(EXAMPLE.0).join(file), folder.join(file))?;
+    }
+    let mut example = Command::new("node");
+    example.args(["--test", "--test-reporter=tap", EXAMPLE.1[1]]).current_dir(&folder);
+    example.env("KUBECTL_JOB", &context.binary).env_remove("CI");
+    program::run_tests(&mut example, "ok ", report)
 }
 
 /// The folder that has the client.

@@ -28,3 +28,29 @@ pub(super) fn run(command: &mut Command, report: &mut Report) -> anyhow::Result<
     report.check("the program runs to its end", if whole { Ok(()) } else { Err(why) });
     Ok(())
 }
+
+/// Runs a test runner of another language; each line that begins with this mark names a test that passed. The tests passed
+/// when the runner says so and there was one.
+///
+/// # Errors
+/// When it cannot be started.
+pub(super) fn run_tests(command: &mut Command, mark: &str, report: &mut Report) -> anyhow::Result<()> {
+    let outcome = shell::capture(command, LIMIT)?;
+    // Node numbers its tests: `ok 1 - a Job runs`.
+    let name = |line: &str| {
+        line.trim_start_matches(|letter: char| letter.is_ascii_digit() || " -".contains(letter)).to_owned()
+    };
+    let passed: Vec<String> = outcome.stdout.lines().filter_map(|line| line.strip_prefix(mark)).map(name).collect();
+    for test in &passed {
+        report.check(test, Ok(()));
+    }
+    let whole = outcome.succeeded() && !passed.is_empty();
+    let why = format!(
+        "{}{}{}",
+        if outcome.timed_out { "it did not end in time\n" } else { "" },
+        outcome.stdout,
+        outcome.stderr
+    );
+    report.check("the tests run to their end", if whole { Ok(()) } else { Err(why) });
+    Ok(())
+}

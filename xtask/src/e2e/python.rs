@@ -1,5 +1,6 @@
 //! The Python client, unmodified from PyPI, in a virtual environment below `target/`. The checks themselves are a
-//! Python program, since what they check is how a Python program sees the server.
+//! Python program, since what they check is how a Python program sees the server; and the example that shows how Jobs are
+//! tested with pytest.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,6 +14,10 @@ use crate::{debian, shell, workspace};
 
 /// The client's version on PyPI; written down so that a new release cannot fail an old commit.
 const CLIENT: &str = "kubernetes==37.0.2";
+/// The test runner's.
+const PYTEST: &str = "pytest==9.0.3";
+/// Below the workspace.
+const EXAMPLE: &str = "testdata/examples/pytest";
 
 /// Runs the suite.
 ///
@@ -29,17 +34,24 @@ pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<
         Err(error) => return Err(error.context("the Python client is missing; leave it out with --allow-missing")),
     };
     let server = Server::start(&context.binary, &[])?;
-    let mut command = Command::new(python);
+    let mut command = Command::new(&python);
     command.arg(workspace::root().join("xtask/clients/python_client.py")).env("KUBECONFIG", server.kubeconfig());
     program::run(&mut command, report)?;
-    server.stop()
+    server.stop()?;
+    report.group("the example for pytest");
+    let mut example = Command::new(python);
+    example
+        .args(["-m", "pytest", "-rA", "--no-header", "-p", "no:cacheprovider", EXAMPLE])
+        .current_dir(workspace::root());
+    example.env("KUBECTL_JOB", &context.binary).env("PYTHONDONTWRITEBYTECODE", "1").env_remove("CI");
+    program::run_tests(&mut example, "PASSED ", report)
 }
 
 /// The Python of a virtual environment that has the client.
 fn environment() -> anyhow::Result<PathBuf> {
     let folder = workspace::target().join("python-client");
     let python = folder.join("bin/python");
-    let ready = folder.join(CLIENT);
+    let ready = folder.join(format!("{CLIENT}+{PYTEST}"));
     if ready.exists() {
         return Ok(python);
     }
@@ -49,7 +61,7 @@ fn environment() -> anyhow::Result<PathBuf> {
         create()?;
     }
     let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", CLIENT]);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", CLIENT, PYTEST]);
     shell::run(&mut install).context("installing the Python client from PyPI")?;
     std::fs::write(&ready, "")?;
     Ok(python)

@@ -18,6 +18,7 @@ mod lint;
 mod logs;
 mod resume;
 mod run;
+mod sandbox;
 mod server;
 mod suspend;
 mod timeline;
@@ -67,6 +68,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "logs", files: none, steps: logs::steps, plain: Some(logs::plain) },
     Verb { name: "resume", files: none, steps: resume::steps, plain: Some(resume::plain) },
     Verb { name: "run", files: run::files, steps: run::steps, plain: Some(run::plain) },
+    Verb { name: "sandbox", files: none, steps: sandbox::steps, plain: None },
     Verb { name: "server", files: none, steps: server::steps, plain: None },
     Verb { name: "suspend", files: none, steps: suspend::steps, plain: Some(suspend::plain) },
     Verb { name: "timeline", files: timeline::files, steps: timeline::steps, plain: Some(timeline::plain) },
@@ -102,7 +104,8 @@ pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<
             remote(context, verb, plain, report)?;
         }
     }
-    completion::through_kubectl(context, newest, report)
+    completion::through_kubectl(context, newest, report)?;
+    sandbox::with_kubectl(context, newest, report)
 }
 
 /// The verbs that the program itself lists, each with a row here.
@@ -127,7 +130,8 @@ fn listed(help: &str) -> Vec<&str> {
 }
 
 fn direct(context: &Context<'_>, verb: &Verb, report: &mut Report) -> anyhow::Result<()> {
-    let session = person(&context.binary, u32::MAX)?;
+    let mut session = person(&context.binary, u32::MAX)?;
+    session.set("PATH", &path_with(&context.binary)?);
     play(session, verb.files, &(verb.steps)(), report)
 }
 

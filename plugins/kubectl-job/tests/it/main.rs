@@ -5,6 +5,7 @@ mod clock;
 mod history;
 mod program;
 mod run;
+mod sandbox;
 mod server;
 mod sources;
 mod terminal;
