@@ -49,7 +49,7 @@ pub(crate) async fn run(setting: &Setting, args: &SandboxArgs) -> anyhow::Result
     let _life = state.hold_life()?;
     // What was deleted inside can be read about inside; like all else it goes with the sandbox.
     let keep = Keep::prepare(History::of(&state), None).context("prepare the history")?;
-    let cluster = embedded::start(state.data(), &args.images, &setting.time, Some(keep)).await?;
+    let cluster = embedded::start(state.data(), &args.images, &setting.time, Some(keep), false).await?;
     let code = within(setting, args, &cluster, &state, &mut signals).await;
     state.retract();
     cluster.shutdown().await;
