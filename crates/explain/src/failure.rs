@@ -120,13 +120,13 @@ impl Failure<'_> {
             },
             "MaxFailedIndexesExceeded" => match spec.max_failed_indexes {
                 Some(limit) => {
-                    format!("{}; indexes {} failed.", self.limit("maxFailedIndexes", limit), self.failed_indexes())
+                    format!("{}; {} failed.", self.limit("maxFailedIndexes", limit), self.failed_indexes())
                 }
                 None => self.message(),
             },
             "FailedIndexes" => match spec.backoff_limit_per_index {
                 Some(limit) => {
-                    format!("indexes {} failed; {}.", self.failed_indexes(), self.limit("backoffLimitPerIndex", limit))
+                    format!("{} failed; {}.", self.failed_indexes(), self.limit("backoffLimitPerIndex", limit))
                 }
                 None => self.message(),
             },
@@ -147,7 +147,8 @@ impl Failure<'_> {
 
     fn failed_indexes(&self) -> String {
         let indexes = self.job.status.as_ref().and_then(|status| status.failed_indexes.as_deref());
-        escape(indexes.unwrap_or("?")).into_owned()
+        let indexes = escape(indexes.unwrap_or("?")).into_owned();
+        if indexes.contains([',', '-']) { format!("indexes {indexes}") } else { format!("index {indexes}") }
     }
 
     /// How the attempts ended, if any did.
@@ -281,6 +282,21 @@ mod tests {
         let lines = screen_of("  activeDeadlineSeconds: 5\n", "DeadlineExceeded", &[(143, "Error", "")], &[]);
         assert_eq!(lines[2], "  Why   activeDeadlineSeconds is 5 (job.yaml:7), and the Job was active for longer.");
         assert_eq!(lines[3], "        Container \"app\": killed by SIGTERM (exit 143).");
+    }
+
+    #[test]
+    fn indexes_that_failed_are_named() {
+        let error = (1, "Error", "");
+        let screen = |indexes: &str| {
+            let job = json!({"spec": {"backoffLimitPerIndex": 1, "template": {}}, "status": {"failedIndexes": indexes,
+                "conditions": [{"type": "Failed", "status": "True", "reason": "FailedIndexes"}]}});
+            let now = "2026-01-01T01:00:00Z".parse().expect("a time");
+            let pods = pods(&[error]).iter().map(|pod| json!(pod)).collect();
+            let story = Story { job, pods, events: vec![], records: None, manifest: None, logs: vec![], now };
+            failure(&story, &Style { ascii: true, ..Style::default() }).lines().nth(2).unwrap_or_default().to_owned()
+        };
+        assert_eq!(screen("3"), "  Why   index 3 failed; backoffLimitPerIndex is 1.");
+        assert_eq!(screen("1,3-5"), "  Why   indexes 1,3-5 failed; backoffLimitPerIndex is 1.");
     }
 
     #[test]

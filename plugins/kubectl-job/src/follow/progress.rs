@@ -147,7 +147,9 @@ fn plain_failed(attempt: &Attempt, next: &Next, now: Timestamp, screen: Screen) 
         Next::Nothing { limit } => format!("limit={}", limit_text(*limit)),
     };
     let (pod, label, reason) = (escape(&attempt.pod), attempt.label(screen.dot()), escape(&end.reason));
-    format!("{} pod/{pod} {label} failed{code} reason={reason} {then}", clock(now))
+    // The server's own time of it: its clock may have jumped since it was last asked for the time.
+    let at = clock(end.finished_at.unwrap_or(now));
+    format!("{at} pod/{pod} {label} failed{code} reason={reason} {then}")
 }
 
 /// The line that says on a pipe, every half minute, that nothing is forgotten.
@@ -245,6 +247,7 @@ mod tests {
         let job = job(&json!({"completions": 1, "backoffLimit": 2}), &json!({}));
         let attempts = Attempts::of(&[failed_pod(1)]);
         let text = failed(&job, &attempts, &attempts.list()[0], at(2), Screen { live: false, ..ASCII });
+        assert!(text.starts_with(&clock(at(2))), "{text}");
         assert!(text.ends_with(" pod/p1 #1 failed exit=1 reason=Error counted=1/2 next-retry=10s"), "{text}");
     }
 
