@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 /// Field beside the container statuses of a collected pod: runs that its status has forgotten.
 pub(crate) const EARLIER_RUNS: &str = "earlierRuns";
-/// Field of a collected pod: whether its object is gone.
-pub(crate) const GONE: &str = "gone";
+/// Field of a collected pod, and of the Job of a story: whether its object is gone.
+pub const GONE: &str = "gone";
 /// Most runs of one pod that are kept beside its status.
 const MAX_EARLIER_RUNS: usize = 256;
 

@@ -20,7 +20,7 @@ mod timeline;
 mod why;
 
 pub use attempts::{Attempt, attempts};
-pub use collector::Collector;
+pub use collector::{Collector, GONE};
 pub use failure::failure;
 pub use story::{LogTail, Manifest, Record, Story};
 pub use text::Style;

@@ -147,6 +147,13 @@ fn a_job_that_completed_or_just_runs_is_told_so() {
 }
 
 #[test]
+fn a_job_that_is_gone_waits_for_nothing() {
+    let mut story = story(json!({"completions": 1, "parallelism": 1}), json!({}), 5);
+    story.job[crate::GONE] = true.into();
+    assert_eq!(lines(&story)[0], "job was deleted before it finished.");
+}
+
+#[test]
 fn a_refusal_of_the_server_is_told() {
     let mut story = story(json!({"completions": 1, "parallelism": 1}), json!({}), 5);
     story.events = vec![

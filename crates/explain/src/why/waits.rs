@@ -56,6 +56,9 @@ fn started(view: &View<'_>) -> String {
 fn left_alone(view: &View<'_>, name: &str) -> Option<Explanation> {
     let (job, spec) = (&view.job, facts::spec(&view.job));
     let of = |headline: String, reasons: Vec<Reason>| Explanation { headline, reasons, ..Explanation::default() };
+    if view.story.job[crate::GONE] == true {
+        return Some(of(format!("{name} was deleted before it finished."), Vec::new()));
+    }
     if let Some(manager) = spec.managed_by.as_deref().filter(|manager| *manager != "kubernetes.io/job-controller") {
         let reason = view.reason("managed-by", "spec.managedBy", escape(manager), "{} leaves it to that controller.");
         return Some(of(format!("{name} is left alone by the Job controller, because:"), vec![reason]));

@@ -24,6 +24,7 @@ pub(crate) fn missing(setting: &Setting, namespace: &str, error: &client::Error)
     let (history, run) = run(setting, namespace, name)?;
     let mut story = history.story(&run).ok()?;
     stories::add_manifest(setting, &mut story);
+    story.job[explain::GONE] = true.into();
     tell(setting, &run);
     Some((history, run, story))
 }
