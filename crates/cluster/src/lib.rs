@@ -246,6 +246,11 @@ impl Cluster {
         self.kubelet.running_containers()
     }
 
+    /// Containers that run or are being started.
+    pub fn busy_containers(&self) -> usize {
+        self.kubelet.busy_containers()
+    }
+
     /// Whether nobody would miss the cluster: no connection is open over HTTPS, no container runs, and no Job has work
     /// left to do.
     pub async fn is_idle(&self) -> bool {

@@ -105,7 +105,9 @@ impl<L: Ledger> Flight<'_, L> {
                 self.ledger.wrote_job(job.meta().revision);
                 Ok(())
             }
-            Err(error) if error.is_conflict() || error.is_not_found() => Err(ApplyError::Outdated),
+            // The observation of the change plans anew.
+            Err(error) if error.is_not_found() => Err(ApplyError::Outdated),
+            // So it does here, but a refusal that nothing follows must not be the last word: tried again, as upstream does.
             Err(error) => Err(ApplyError::Status(error)),
         }
     }

@@ -19,17 +19,23 @@ mod cluster;
 mod event_log;
 mod faults;
 mod objects;
+mod rig;
 mod simulation;
 mod supervisor;
 
 pub use self::cluster::{
     ApplyError, ClockMode, Cluster, ClusterBuilder, CronJobHandle, JobHandle, Outcome, Snapshot, Verdict,
 };
-pub use ::cluster::scripted::{Act, AnnotationScript, Attempt, Health, OnTerm, Probes, Run, Script};
-pub use ::cluster::{Component, View, supervisor_main};
+pub use ::cluster::scripted::{
+    Act, AnnotationScript, Attempt, ExitStatus, Health, OnTerm, Probes, Run, Script, StartError, parse_exit,
+    parse_health, parse_on_term,
+};
+pub use ::cluster::{Commit, Component, View, supervisor_main};
 pub use api::resource::{CRON_JOBS, EVENTS, JOBS, NAMESPACES, NODES, PODS};
 pub use api::{Gvr, Status, Verb, k8s};
 pub use client::kube;
 pub use faults::{Faults, Refusal};
+pub use job_controller::Decision;
 pub use objects::{condition, cron_job, job, minutes, seconds};
+pub use rig::{Rig, RigPods, check_image_rule, image_target_below};
 pub use simulation::{Builder, Simulation};

@@ -37,6 +37,8 @@ fn dispatch(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         Verb::Help(args) => verbs::help::run(&args),
         Verb::Man { dir } => verbs::help::write_manual(&dir),
         Verb::Env(args) => verbs::serve::env(setting, &args),
+        // Its clusters bring runtimes of their own.
+        Verb::Test(args) => verbs::test::run(setting.screen, &args),
         verb => {
             // Servers work on all cores; a command that only talks to one starts faster without further threads.
             let mut builder = match &verb {
@@ -95,7 +97,7 @@ async fn talk_to_server(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         Verb::Lint(args) => verbs::lint::run(setting, args).await,
         Verb::Doctor(args) => verbs::doctor::run(setting, args).await,
         Verb::Version(args) => verbs::version::run(setting, args).await,
-        Verb::Env(_) | Verb::Completion(_) | Verb::Help(_) | Verb::Man { .. } => Ok(Code::Success),
+        Verb::Env(_) | Verb::Test(_) | Verb::Completion(_) | Verb::Help(_) | Verb::Man { .. } => Ok(Code::Success),
     }
 }
 

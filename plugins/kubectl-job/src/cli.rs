@@ -13,6 +13,7 @@ pub(crate) mod lint;
 pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod story;
+pub(crate) mod test;
 pub(crate) mod verbs;
 
 use anstream::ColorChoice;
@@ -116,6 +117,8 @@ pub(crate) enum Verb {
     /// Look at CronJobs: when they run next; run one now
     #[command(subcommand)]
     Cron(cron::CronVerb),
+    /// Run tests of Job manifests: *.jobtest.yaml, each in a cluster of its own
+    Test(Box<test::TestArgs>),
     /// Start, stop or look at the local server
     #[command(subcommand)]
     Server(verbs::ServerVerb),

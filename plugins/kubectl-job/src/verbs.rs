@@ -19,6 +19,7 @@ pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod select;
 pub(crate) mod serve;
+pub(crate) mod test;
 pub(crate) mod timeline;
 pub(crate) mod version;
 pub(crate) mod wait;

@@ -14,6 +14,7 @@ mod env;
 mod get;
 mod help;
 mod history;
+mod junit;
 mod lint;
 mod logs;
 mod resume;
@@ -21,6 +22,7 @@ mod run;
 mod sandbox;
 mod server;
 mod suspend;
+mod test;
 mod timeline;
 mod version;
 mod wait;
@@ -71,6 +73,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "sandbox", files: none, steps: sandbox::steps, plain: None },
     Verb { name: "server", files: none, steps: server::steps, plain: None },
     Verb { name: "suspend", files: none, steps: suspend::steps, plain: Some(suspend::plain) },
+    Verb { name: "test", files: test::files, steps: test::steps, plain: None },
     Verb { name: "timeline", files: timeline::files, steps: timeline::steps, plain: Some(timeline::plain) },
     Verb { name: "version", files: none, steps: version::steps, plain: Some(version::plain) },
     Verb { name: "wait", files: wait::files, steps: wait::steps, plain: Some(wait::plain) },
@@ -92,6 +95,7 @@ fn none(_: &Session) -> anyhow::Result<()> {
 pub(super) fn run(context: &Context<'_>, report: &mut Report) -> anyhow::Result<()> {
     report.group("kubectl-job, every verb has its steps");
     complete(context, report)?;
+    test::beyond(context, report)?;
     let found = clients::find(false, context.options.allow_missing)?;
     let newest = found.last().context("a kubectl")?;
     for verb in VERBS {

@@ -17,15 +17,14 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::{
-    ContainerId, ContainerSpec, ExecSpec, ExitReceiver, ExitStatus, Exited, Runtime, RuntimeFuture, Session,
-    StartError, Started,
-};
+use super::{ContainerId, ContainerSpec, ExecSpec, ExitReceiver, Exited, Runtime, RuntimeFuture, Session, Started};
 use crate::logs::{LogWriter, Logs, Source};
 use crate::plan::{ProbeKind, Probed};
 
+pub use super::{ExitStatus, StartError};
 pub use annotations::{
-    AnnotationScript, BadAnnotation, EXIT, LIVENESS, LOG, READINESS, RUN, START_ERROR, STARTUP, TERM,
+    AnnotationScript, BadAnnotation, EXIT, LIVENESS, LOG, READINESS, RUN, START_ERROR, STARTUP, TERM, parse_exit,
+    parse_health, parse_on_term,
 };
 pub use script::{Act, Attempt, Health, OnTerm, Probes, Run, Script};
 

@@ -129,6 +129,14 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
   kubectl job version --client -o json",
     ),
     (
+        "test",
+        "Examples:
+  kubectl job test
+  kubectl job test deploy/ -k migrate --junit jobtest.xml
+  kubectl job test -f job.yaml
+  kubectl job test --init job.yaml",
+    ),
+    (
         "completion",
         "Examples:
   kubectl job completion install

@@ -63,9 +63,9 @@ fn read(attempt: &Attempt) -> Result<Act, BadAnnotation> {
         return Ok(Act::Refuse(StartError::Exec(text.to_owned())));
     }
     let duration = parsed(attempt, RUN, "a duration such as 5s, or forever", run)?;
-    let exit = parsed(attempt, EXIT, "an exit code from 0 to 255, a signal such as SIGKILL, or OOMKilled", exit)?;
+    let exit = parsed(attempt, EXIT, "an exit code from 0 to 255, a signal such as SIGKILL, or OOMKilled", parse_exit)?;
     let wanted = "dies, ignores, a duration such as 5s, or one with an end such as 5s:0";
-    let on_term = parsed(attempt, TERM, wanted, on_term)?;
+    let on_term = parsed(attempt, TERM, wanted, parse_on_term)?;
     let lines = annotation(attempt, LOG).map(|(_, text)| text.lines().map(str::to_owned).collect());
     Ok(Act::Run(Run {
         duration: duration.unwrap_or(Some(DEFAULT_RUN)),
@@ -79,7 +79,7 @@ fn read(attempt: &Attempt) -> Result<Act, BadAnnotation> {
 fn probes(attempt: &Attempt) -> Result<Probes, BadAnnotation> {
     let of = |name| {
         let wanted = "passes or fails, with the times of changes between them, such as fails 30s passes";
-        Ok(parsed(attempt, name, wanted, health)?.unwrap_or_default())
+        Ok(parsed(attempt, name, wanted, parse_health)?.unwrap_or_default())
     };
     Ok(Probes { startup: of(STARTUP)?, liveness: of(LIVENESS)?, readiness: of(READINESS)? })
 }
@@ -123,7 +123,8 @@ fn duration(text: &str) -> Option<SignedDuration> {
     text.parse().ok().filter(|duration: &SignedDuration| !duration.is_negative())
 }
 
-fn exit(text: &str) -> Option<ExitStatus> {
+/// How a run ends: an exit code, a signal such as `SIGKILL`, or `OOMKilled`.
+pub fn parse_exit(text: &str) -> Option<ExitStatus> {
     if text == "OOMKilled" {
         return Some(ExitStatus::OutOfMemory);
     }
@@ -133,8 +134,8 @@ fn exit(text: &str) -> Option<ExitStatus> {
     text.parse::<u8>().ok().map(|code| ExitStatus::Code(code.into()))
 }
 
-/// Answers and times in turn; the answers alternate and the times grow.
-fn health(text: &str) -> Option<Health> {
+/// What a probe finds, such as `fails 30s passes`: answers and times in turn; the answers alternate and the times grow.
+pub fn parse_health(text: &str) -> Option<Health> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let fails = |word: &str| match word {
         "passes" => Some(false),
@@ -149,14 +150,15 @@ fn health(text: &str) -> Option<Health> {
     (alternate && complete).then(|| Health { fails_first: answers[0], turns })
 }
 
-fn on_term(text: &str) -> Option<OnTerm> {
+/// How a run takes TERM: `dies`, `ignores`, or `5s` and `5s:0` as in the annotation.
+pub fn parse_on_term(text: &str) -> Option<OnTerm> {
     match text {
         "dies" => return Some(OnTerm::default()),
         "ignores" => return Some(OnTerm::Ignores),
         _ => {}
     }
     let (after, end) = text.split_once(':').map_or((text, None), |(after, end)| (after, Some(end)));
-    let status = end.map_or(Some(ExitStatus::Signal(super::SIGTERM)), exit)?;
+    let status = end.map_or(Some(ExitStatus::Signal(super::SIGTERM)), parse_exit)?;
     Some(OnTerm::Ends { after: duration(after)?, exit: status })
 }
 

@@ -1,0 +1,215 @@
+//! `test`: the suite of the documentation's page, the screens of passing and failing tests, every exit code and format.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::junit;
+use crate::e2e::Context;
+use crate::e2e::report::Report;
+use crate::e2e::session::Session;
+use crate::e2e::step::{Step, step};
+use crate::{shell, workspace};
+
+/// How long the whole suite may take.
+const SUITE_LIMIT: Duration = Duration::from_secs(10);
+
+const JOB: &str = "\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: migrate
+spec:
+  backoffLimit: 1
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: app
+        image: app:1.4
+        command: [sh, -c, 'echo no table; exit 3']
+";
+
+fn jobtest(name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: jobtest.dev/v1alpha1\nkind: JobTest\nmetadata: {{name: {name}}}\nspec:\n  manifests: [job.yaml]\n{spec}"
+    )
+}
+
+/// Tests that pass, that fail, and that are none.
+pub(super) fn files(session: &Session) -> anyhow::Result<()> {
+    let passes = jobtest(
+        "recovers",
+        "  pods:\n  - {match: {attempt: 1}, exit: 1}\n  - {run: 4s}\n  expect: {outcome: Complete, took: 15s}\n",
+    );
+    let fails = jobtest(
+        "gives-up",
+        "  pods: [{exit: 3, log: \"no table \\e[2J\"}]\n  expect:\n    outcome: Complete\n    never: [\"job.status.failed > 1\"]\n",
+    );
+    let golden = jobtest("golden", "  pods: [{run: 4s}]\n  expect: {snapshot: true}\n");
+    session.file("job.yaml", JOB)?;
+    session.file("good.jobtest.yaml", &passes)?;
+    session.file("bad.jobtest.yaml", &fails)?;
+    session.file("wrong.jobtest.yaml", &jobtest("wrong", "  expect: {outcom: Complete}\n"))?;
+    session.file("golden.jobtest.yaml", &golden)?;
+    session.file("true.yaml", &JOB.replace("echo no table; exit 3", "echo fine"))?;
+    std::fs::create_dir_all(session.folder().join("empty")).context("a folder")
+}
+
+/// All that needs no server: the verb knows none.
+pub(super) fn steps() -> Vec<Step> {
+    let mut steps = vec![
+        step("test good.jobtest.yaml").out(" PASS recovers virtual 15s real *\n 1 test · 1 passed · virtual 15s · real * · seed 1"),
+        step("test good.jobtest.yaml --ascii").has("1 test - 1 passed - virtual 15s - real * - seed 1"),
+        step("test bad.jobtest.yaml").exits(1).out(
+            " FAIL gives-up virtual 12s real *\n   \
+             bad.jobtest.yaml:8  expect.outcome: want Complete, got Failed (BackoffLimitExceeded)\n     \
+             decided by backoffLimit: 1 (job.yaml:6)\n   \
+             bad.jobtest.yaml:9  expect.never[0]: want never job.status.failed > 1, got true at +12s of migrate (revision *)\n   \
+             why*\n...\n   timeline*\n...\n   logs #2 │ no table \\u{1b}[2J\n   \
+             replay *test bad.jobtest.yaml -k =gives-up --seed 1\n \
+             1 test · 1 failed · virtual 12s · real * · seed 1",
+        ),
+        step("test wrong.jobtest.yaml").exits(2).err("error: wrong.jobtest.yaml:6:12: spec.expect.outcom: unknown field; did you mean outcome?"),
+        step("test nowhere.jobtest.yaml").exits(2).err_has("nowhere.jobtest.yaml:1:1: the file: cannot be read"),
+        step("test --nonsense").exits(2).talks(),
+        step("test good.jobtest.yaml --clock hybrid").exits(2).err_has("recovers scripts its pods"),
+        step("test good.jobtest.yaml --junit no/such/folder/x.xml").exits(3).has("1 passed").err_has("write no/such/folder/x.xml"),
+        step("test empty").exits(4).err("error: no tests found: there is no *.jobtest.yaml here"),
+        step("test good.jobtest.yaml -k nothing").exits(4).err("error: no test matches -k \"nothing\""),
+    ];
+    steps.extend(formats());
+    steps.extend(choices());
+    steps
+}
+
+fn formats() -> Vec<Step> {
+    vec![
+        step("test good.jobtest.yaml bad.jobtest.yaml --format tap")
+            .exits(1)
+            .has("TAP version 13")
+            .has("1..2")
+            .has("ok 1 - recovers (virtual 15s, real *)")
+            .has("not ok 2 - gives-up (virtual 12s, real *)")
+            .has("# replay *--seed 1"),
+        step("test good.jobtest.yaml bad.jobtest.yaml --format json")
+            .exits(1)
+            .has("\"verdict\": \"passed\"")
+            .has("\"want\": \"Complete\"")
+            .has("\"virtualSeconds\": 15.0")
+            .has("\"replay\": \"*bad.jobtest.yaml -k =gives-up --seed 1\""),
+        step("test bad.jobtest.yaml")
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_STEP_SUMMARY", "{work}/summary.md")
+            .exits(1)
+            .has("::error file=job.yaml,line=6,title=kubectl job test%3A gives-up::bad.jobtest.yaml:8  expect.outcome: want Complete, got Failed (BackoffLimitExceeded)%0Areplay: *"),
+        step("test good.jobtest.yaml bad.jobtest.yaml --junit both.xml --report both.html -j 1").exits(1).has("2 tests · 1 passed · 1 failed"),
+    ]
+}
+
+fn choices() -> Vec<Step> {
+    vec![
+        step("test good.jobtest.yaml bad.jobtest.yaml -k 'not gives'").has("1 test · 1 passed"),
+        step("test good.jobtest.yaml bad.jobtest.yaml -k '=recovers or nothing'").has("1 test · 1 passed"),
+        step("test bad.jobtest.yaml good.jobtest.yaml --fail-fast -j 1").exits(1).has("1 test · 1 failed"),
+        step("test bad.jobtest.yaml --repeat 3 --seed 7")
+            .exits(1)
+            .has("3 of 3 repetitions failed; this is the first, with seed 7"),
+        step("test good.jobtest.yaml --repeat 3").has("1 test · 1 passed"),
+        step("test golden.jobtest.yaml").exits(1).has("no such file yet: run with --update to write it"),
+        step("test golden.jobtest.yaml --update").has("wrote __snapshots__/golden.golden.txt"),
+        step("test golden.jobtest.yaml").has("1 test · 1 passed"),
+        // Real processes, and the wait between two attempts jumped over.
+        step("test -f job.yaml")
+            .exits(1)
+            .has("outcome: want Complete, got Failed (BackoffLimitExceeded)")
+            .has("logs #2 │ no table"),
+        step("test -f true.yaml").has("1 test · 1 passed"),
+        step("test -f job.yaml --clock virtual").has("PASS job virtual 1s real *"),
+        step("test --init job.yaml")
+            .out("job.jobtest.yaml")
+            .err_has("recorded virtual *; run it with: kubectl job test job.jobtest.yaml"),
+        step("test job.jobtest.yaml").has("1 test · 1 passed"),
+        step("test --init job.yaml").exits(2).err("error: job.jobtest.yaml exists already"),
+    ]
+}
+
+/// The suite of the page, the XML against the schema, and the replay of a failure.
+///
+/// # Errors
+/// When the program cannot be started.
+pub(super) fn beyond(context: &Context<'_>, report: &mut Report) -> anyhow::Result<()> {
+    report.group("kubectl-job test, the page \"Jobs - Run to Completion\"");
+    let session = super::person(&context.binary, u32::MAX)?;
+    files(&session)?;
+    let tests = workspace::jobs().with_file_name("tests");
+    let timed = || {
+        let begun = std::time::Instant::now();
+        session.outcome(&format!("test {}", tests.display())).map(|outcome| (begun.elapsed(), outcome))
+    };
+    let (mut took, suite) = timed()?;
+    // A machine that is busy with something else gets two more chances.
+    for _ in 0..2 {
+        if took >= SUITE_LIMIT {
+            took = took.min(timed()?.0);
+        }
+    }
+    let passed = suite.code == Some(0) && !suite.stdout.contains("FAIL");
+    report.check("every test passes", passed.then_some(()).ok_or_else(|| suite.stdout.clone()));
+    let in_time = took < SUITE_LIMIT;
+    report.check("the suite takes less than 10 s", in_time.then_some(()).ok_or_else(|| format!("it took {took:?}")));
+    let ladder = suite.stdout.lines().find(|line| line.contains("six-retries-take-10m30s")).unwrap_or_default();
+    let words: Vec<&str> = ladder.split_whitespace().collect();
+    let told = matches!(words[..], ["PASS", _, "virtual", "10m30s", "real", real] if real.ends_with("ms"));
+    report.check(
+        "the ladder says virtual 10m30s and real milliseconds",
+        told.then_some(()).ok_or_else(|| ladder.to_owned()),
+    );
+    written(&session, report)?;
+    replayed(&session, report)
+}
+
+fn written(session: &Session, report: &mut Report) -> anyhow::Result<()> {
+    session.outcome("test good.jobtest.yaml bad.jobtest.yaml --junit both.xml --report both.html")?;
+    let read = |name: &str| std::fs::read_to_string(session.folder().join(name)).unwrap_or_default();
+    let (xml, html) = (read("both.xml"), read("both.html"));
+    report
+        .check("JUnit XML is as Jenkins' schema has it", junit::validate(&xml).map_err(|why| format!("{why}\n{xml}")));
+    let tells =
+        xml.contains("<failure") && xml.contains("decided by backoffLimit: 1 (job.yaml:6)") && !xml.contains('\u{1b}');
+    report.check("JUnit XML tells of the failure", tells.then_some(()).ok_or(xml));
+    let alone =
+        !html.contains("://") && !html.contains(" src=") && html.contains("gives-up") && html.contains("</html>");
+    report.check("the page needs nothing from elsewhere", alone.then_some(()).ok_or(html));
+    Ok(())
+}
+
+/// The command that a failure prints, given to a shell, fails in the same way.
+fn replayed(session: &Session, report: &mut Report) -> anyhow::Result<()> {
+    let first = session.outcome("test good.jobtest.yaml bad.jobtest.yaml --seed 9 --repeat 2")?;
+    let line = first.stdout.lines().find_map(|line| line.trim_start().strip_prefix("replay "));
+    let command = line.unwrap_or_default().trim().to_owned();
+    let program = session.command("").get_program().to_owned();
+    let folder = std::path::Path::new(&program).parent().context("a folder")?.to_owned();
+    let path = std::env::join_paths(
+        std::iter::once(folder).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    )?;
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", &command])
+        .current_dir(session.folder())
+        .env("PATH", path)
+        .env("NO_COLOR", "1")
+        .env("LANG", "C.UTF-8");
+    let again = shell::capture(&mut shell, Duration::from_secs(60))?;
+    let story = |text: &str| {
+        let lines = text.lines().skip_while(|line| !line.contains("FAIL")).skip(1);
+        let told = lines.filter(|line| !line.contains("repetitions") && !line.contains(" real "));
+        told.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let same =
+        again.code == Some(1) && !story(&first.stdout).is_empty() && story(&first.stdout) == story(&again.stdout);
+    let shown = || format!("{command}\nfirst:\n{}\nagain:\n{}{}", first.stdout, again.stdout, again.stderr);
+    report.check("the replay command fails in the same way", same.then_some(()).ok_or_else(shown));
+    Ok(())
+}
