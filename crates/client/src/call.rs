@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::Error;
+use crate::exec::{Exec, ExecOptions};
 use crate::transport::{ByteStream, EventStream, Transport};
 
 /// A handle on an API server. Cheap to clone.
@@ -73,6 +74,14 @@ impl Client {
     /// The API's refusal, or a failure to reach it.
     pub async fn logs(&self, namespace: &str, pod: &str, options: LogOptions) -> Result<ByteStream, Error> {
         self.transport.logs(namespace, pod, options).await
+    }
+
+    /// Starts a command in a container. Over HTTP only.
+    ///
+    /// # Errors
+    /// The API's refusal, or a failure to reach it.
+    pub async fn exec(&self, namespace: &str, pod: &str, options: ExecOptions) -> Result<Exec, Error> {
+        self.transport.exec(namespace, pod, options).await
     }
 
     /// Sends a request that answers with an object.

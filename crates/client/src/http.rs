@@ -29,6 +29,7 @@ pub use connect::ConnectOptions;
 use connect::Origin;
 use lines::{Lines, MAX_LINE};
 
+use crate::exec::{self, Exec, ExecOptions};
 use crate::transport::{ByteStream, EventStream, Transport};
 use crate::{Client, Error};
 
@@ -123,6 +124,15 @@ impl Transport for Http {
             let request = http::Request::builder().method(method).uri(path).body(HttpBody::empty());
             let body = connection.send(request).await?.into_body();
             body.collect_bytes().await.map_err(|error| failure::explain(&connection.origin, error))
+        }
+        .boxed()
+    }
+
+    fn exec(&self, namespace: &str, pod: &str, options: ExecOptions) -> BoxFuture<'static, Result<Exec, Error>> {
+        let (connection, namespace, pod) = (self.0.clone(), namespace.to_owned(), pod.to_owned());
+        async move {
+            let started = exec::start(connection.client.clone(), &namespace, &pod, options).await;
+            started.map_err(|error| failure::explain(&connection.origin, error))
         }
         .boxed()
     }

@@ -5,6 +5,7 @@
 
 mod call;
 mod error;
+mod exec;
 mod http;
 mod in_process;
 mod observe;
@@ -14,6 +15,7 @@ pub use ::http::Method;
 pub use ::kube;
 pub use call::{Api, Client};
 pub use error::Error;
+pub use exec::{Exec, ExecOptions};
 pub use http::{ConnectOptions, kube_over_streams};
 pub use in_process::Door;
 pub use observe::{Observation, Selection, observe};

@@ -9,6 +9,7 @@ use futures::stream::BoxStream;
 use http::Method;
 
 use crate::Error;
+use crate::exec::{Exec, ExecOptions};
 
 /// The messages of one watch; ends when the server ends it.
 pub type EventStream = BoxStream<'static, Result<WatchEvent, Error>>;
@@ -27,6 +28,12 @@ pub trait Transport: Send + Sync + 'static {
     fn document(&self, method: Method, path: &str) -> BoxFuture<'static, Result<Bytes, Error>> {
         let _ = (method, path);
         futures::future::ready(Err(Error::Unexpected("documents over HTTP only"))).boxed()
+    }
+
+    /// Starts a command in a container.
+    fn exec(&self, namespace: &str, pod: &str, options: ExecOptions) -> BoxFuture<'static, Result<Exec, Error>> {
+        let _ = (namespace, pod, options);
+        futures::future::ready(Err(Error::Unexpected("commands over HTTP only"))).boxed()
     }
 
     /// Reads a container's log.

@@ -60,7 +60,7 @@ fn dispatch(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
 /// Whether the verb's exit code is the outcome of a Job.
 fn family(verb: &Verb) -> Family {
     match verb {
-        Verb::Run(_) | Verb::Wait(_) | Verb::Cron(CronVerb::Trigger(_)) => Family::Outcome,
+        Verb::Run(_) | Verb::Rerun(_) | Verb::Wait(_) | Verb::Cron(CronVerb::Trigger(_)) => Family::Outcome,
         Verb::Why(args) if args.exit_status => Family::Outcome,
         _ => Family::Plain,
     }
@@ -79,6 +79,7 @@ fn clock_mode(verb: &Verb) -> ClockMode {
 async fn talk_to_server(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
     match verb {
         Verb::Run(args) => verbs::run::run(setting, *args).await,
+        Verb::Rerun(args) => verbs::rerun::run(setting, *args).await,
         Verb::Get(args) => verbs::get::run(setting, args).await,
         Verb::Describe(args) => verbs::describe::run(setting, args).await,
         Verb::Why(args) => verbs::why::run(setting, args).await,
@@ -86,6 +87,7 @@ async fn talk_to_server(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         Verb::Logs(args) => verbs::logs::run(setting, args).await,
         Verb::Wait(args) => verbs::wait::run(setting, args).await,
         Verb::Delete(args) => verbs::delete::run(setting, args).await,
+        Verb::Shell(args) => verbs::shell::run(setting, args).await,
         Verb::History(args) => verbs::history::run(setting, args).await,
         Verb::Suspend(args) => verbs::change::run(setting, args, true).await,
         Verb::Resume(args) => verbs::change::run(setting, args, false).await,

@@ -10,8 +10,10 @@ pub(crate) mod cron;
 mod examples;
 pub(crate) mod history;
 pub(crate) mod lint;
+pub(crate) mod rerun;
 pub(crate) mod run;
 pub(crate) mod sandbox;
+pub(crate) mod shell;
 pub(crate) mod story;
 pub(crate) mod test;
 pub(crate) mod verbs;
@@ -93,6 +95,8 @@ enum When {
 pub(crate) enum Verb {
     /// Create a Job, follow it, and end with its result
     Run(Box<run::RunArgs>),
+    /// Run a copy of a Job that has ended, follow it, and end with its result
+    Rerun(Box<rerun::RerunArgs>),
     /// List Jobs
     #[command(visible_aliases = ["list", "ls"])]
     Get(verbs::GetArgs),
@@ -119,6 +123,8 @@ pub(crate) enum Verb {
     Cron(cron::CronVerb),
     /// Run tests of Job manifests: *.jobtest.yaml, each in a cluster of its own
     Test(Box<test::TestArgs>),
+    /// Open a shell in the environment of an attempt
+    Shell(shell::ShellArgs),
     /// Start, stop or look at the local server
     #[command(subcommand)]
     Server(verbs::ServerVerb),

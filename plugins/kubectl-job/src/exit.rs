@@ -60,7 +60,7 @@ impl From<Code> for ExitCode {
 pub(crate) const TABLE: &str = "\
 Exit codes
 
-  Code  run, wait, cron trigger                      other verbs
+  Code  run, rerun, wait, cron trigger               other verbs
   0     the Job is Complete                          done
   1     the Job Failed                               any error
   2     wrong command line or manifest, --strict     the same
@@ -111,7 +111,7 @@ impl Failure {
 /// Whether the verb's exit code is the outcome of a Job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
-    /// `run` and `wait`.
+    /// `run`, `rerun` and `wait`.
     Outcome,
     /// All others: kubectl's codes.
     Plain,

@@ -71,7 +71,11 @@ pub(crate) fn checked_name(name: &str) -> Result<&str, Failure> {
     }
 }
 
-fn variable(pair: &str) -> Result<Value, Failure> {
+/// `NAME=VALUE` as a container has it.
+///
+/// # Errors
+/// A text without `=` or a name.
+pub(crate) fn variable(pair: &str) -> Result<Value, Failure> {
     match pair.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok(json!({"name": name, "value": value})),
         _ => Err(Failure::usage(format!("error: --env {pair:?}: write NAME=VALUE"))),

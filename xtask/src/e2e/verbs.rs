@@ -17,10 +17,12 @@ mod history;
 mod junit;
 mod lint;
 mod logs;
+mod rerun;
 mod resume;
 mod run;
 mod sandbox;
 mod server;
+mod shell;
 mod suspend;
 mod test;
 mod timeline;
@@ -40,7 +42,7 @@ use super::report::Report;
 use super::session::Session;
 use super::step::Step;
 use crate::server::Server;
-use crate::{procfs, shell};
+use crate::{procfs, shell as command};
 
 /// What is tested of a verb.
 struct Verb {
@@ -67,6 +69,8 @@ const VERBS: &[Verb] = &[
     Verb { name: "help", files: none, steps: help::steps, plain: None },
     Verb { name: "history", files: none, steps: history::steps, plain: None },
     Verb { name: "lint", files: lint::files, steps: lint::steps, plain: None },
+    Verb { name: "shell", files: shell::files, steps: shell::steps, plain: None },
+    Verb { name: "rerun", files: none, steps: rerun::steps, plain: Some(rerun::plain) },
     Verb { name: "logs", files: none, steps: logs::steps, plain: Some(logs::plain) },
     Verb { name: "resume", files: none, steps: resume::steps, plain: Some(resume::plain) },
     Verb { name: "run", files: run::files, steps: run::steps, plain: Some(run::plain) },
@@ -175,7 +179,7 @@ fn play(
     session.run(steps, report)?;
     session.outcome("server stop")?;
     let home = format!("HOME={}", home(&session).display());
-    let gone = shell::until(Duration::from_secs(5), || procfs::with_environment(&home).is_empty().then_some(()));
+    let gone = command::until(Duration::from_secs(5), || procfs::with_environment(&home).is_empty().then_some(()));
     let left = || format!("processes are left: {:?}", procfs::with_environment(&home));
     report.check("nothing is left after server stop", gone.ok_or_else(left));
     Ok(())

@@ -64,7 +64,22 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
         "history",
         "Examples:
   kubectl job history
+  kubectl job history --status failed -A
+  kubectl job history show pi
   kubectl job history logs pi",
+    ),
+    (
+        "rerun",
+        "Examples:
+  kubectl job rerun pi
+  kubectl job rerun @last --env LEVEL=debug
+  kubectl job rerun pi --replace -- sh -c 'echo hi'",
+    ),
+    (
+        "shell",
+        "Examples:
+  kubectl job shell pi
+  kubectl job shell pi --attempt 1 -- env",
     ),
     (
         "suspend",

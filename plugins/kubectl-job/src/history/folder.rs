@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use explain::Story;
+use jiff::Timestamp;
 
 use super::filing::Limits;
 use super::run::Run;
@@ -70,7 +71,7 @@ impl History {
     /// All runs, newest first. One that is being removed, or that cannot be read, is passed over.
     pub(crate) fn runs(&self) -> Vec<Run> {
         let mut runs: Vec<Run> = self.ids().iter().filter_map(|id| self.run(id)).collect();
-        runs.sort_by(|left, right| (right.started_at, &right.id).cmp(&(left.started_at, &left.id)));
+        runs.sort_by(|left, right| age(right).cmp(&age(left)));
         runs
     }
 
@@ -86,7 +87,7 @@ impl History {
         let mut runs: Vec<Run> =
             self.ids().iter().filter(|id| id.contains(&middle)).filter_map(|id| self.run(id)).collect();
         runs.retain(|run| run.namespace == namespace && run.name == name);
-        runs.into_iter().max_by(|left, right| (left.started_at, &left.id).cmp(&(right.started_at, &right.id)))
+        runs.into_iter().max_by(|left, right| age(left).cmp(&age(right)))
     }
 
     /// The run that somebody names: its id, the beginning of one, the short UID at its end, or the Job's name.
@@ -197,6 +198,11 @@ impl History {
         }
         Ok(())
     }
+}
+
+/// Orders runs by time. Those that began in one second are in the order in which their server saw them.
+fn age(run: &Run) -> (Timestamp, u64, &str) {
+    (run.started_at, run.order, &run.id)
 }
 
 fn unknown(text: &str) -> Failure {

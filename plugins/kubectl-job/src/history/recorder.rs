@@ -173,6 +173,8 @@ struct State {
     recovered: Owners,
     writes_left: u32,
     refilled_at: Instant,
+    /// How many Jobs were seen.
+    seen: u64,
 }
 
 impl State {
@@ -188,6 +190,7 @@ impl State {
             recovered: Owners::new(),
             writes_left: WRITES_PER_SECOND,
             refilled_at: now,
+            seen: 0,
         }
     }
 
@@ -257,6 +260,10 @@ impl State {
         let uid = &job.meta().uid;
         let entry = self.jobs.entry(uid.clone()).or_default();
         entry.is_silent = job.field("/metadata/annotations").is_some_and(|all| all[super::ANNOTATION] == "false");
+        if !entry.watched.has_job() {
+            entry.watched.order = self.seen;
+            self.seen += 1;
+        }
         let now = Instant::now();
         let ends = entry.watched.saw_job(job);
         if ends || entry.asked_at.is_none_or(|asked| now.duration_since(asked) >= FIRST_WAIT) {

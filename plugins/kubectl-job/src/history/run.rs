@@ -56,6 +56,9 @@ pub(crate) struct Run {
     /// How many of its pods' logs were dropped to stay below the bound of bytes.
     #[serde(default)]
     pub(crate) logs_dropped: u64,
+    /// How many Jobs its server had seen before it.
+    #[serde(default)]
+    pub(crate) order: u64,
     /// Its server: a process and when that started, since numbers are given again.
     pub(crate) server: String,
 }
@@ -96,6 +99,7 @@ impl Run {
             pods_left_out: 0,
             log_bytes: 0,
             logs_dropped: 0,
+            order: 0,
             server: mark(std::process::id()).unwrap_or_default(),
         };
         run.id = id(&run, created.unwrap_or(now));

@@ -83,6 +83,8 @@ pub(super) struct Watched {
     events: Newest<Arc<Object>>,
     /// The controllers' decisions, as they were told last.
     pub(super) records: Option<Vec<Record>>,
+    /// How many Jobs were seen before it.
+    pub(super) order: u64,
     /// Whether the Job has ended.
     pub(super) is_over: bool,
     /// When its object was seen to go.
@@ -98,6 +100,7 @@ impl Default for Watched {
             pods: Newest::new(PODS_MAX),
             events: Newest::new(EVENTS_MAX),
             records: None,
+            order: 0,
             is_over: false,
             gone_at: None,
             run: None,
@@ -113,6 +116,7 @@ pub(super) struct Snapshot {
     records: Option<Vec<Record>>,
     gone_at: Option<Timestamp>,
     pods_left_out: u64,
+    order: u64,
 }
 
 impl Watched {
@@ -186,6 +190,7 @@ impl Watched {
             records: self.records.clone(),
             gone_at: self.gone_at,
             pods_left_out: self.pods.left_out,
+            order: self.order,
         })
     }
 }
@@ -196,7 +201,7 @@ impl Snapshot {
         let job: Job = self.job.decode()?;
         let left = if self.gone_at.is_some() { Left::Deleted } else { left };
         let mut run = Run::of(&job, left, self.gone_at, now);
-        run.pods_left_out = self.pods_left_out;
+        (run.pods_left_out, run.order) = (self.pods_left_out, self.order);
         let pods = self.pods.into_iter().flat_map(|(state, is_gone)| {
             let mut collector = match state {
                 State::Last(object) => {

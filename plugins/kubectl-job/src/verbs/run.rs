@@ -69,7 +69,11 @@ async fn run_copy(
     run_on(setting, args, format, documents, target).await
 }
 
-fn checked_format(args: &RunArgs) -> Result<Format, Failure> {
+/// The format of objects, where any are shown.
+///
+/// # Errors
+/// One that does not go with the other flags.
+pub(super) fn checked_format(args: &RunArgs) -> Result<Format, Failure> {
     let format = Format::parse(args.how.output.as_deref())?;
     let shows_objects = args.how.detach || matches!(args.how.dry_run, Some(DryRun::Client | DryRun::Server));
     if args.how.output.is_some() && !shows_objects {
@@ -102,7 +106,10 @@ pub(crate) fn read(file: &str) -> Result<String, Failure> {
 }
 
 /// Shows what would be sent; needs no server.
-fn dry_run_client(setting: &Setting, documents: &[Document], format: &Format) -> anyhow::Result<Code> {
+///
+/// # Errors
+/// Namespaces that do not agree.
+pub(super) fn dry_run_client(setting: &Setting, documents: &[Document], format: &Format) -> anyhow::Result<Code> {
     let forced = setting.connection.namespace.as_deref();
     let mut values = Vec::new();
     for document in documents {
@@ -133,7 +140,11 @@ fn show(values: Vec<Value>, format: &Format, suffix: &str) -> anyhow::Result<Cod
     Ok(Code::Success)
 }
 
-async fn run_on(
+/// Creates the objects, and follows their Jobs.
+///
+/// # Errors
+/// Refusals of the server.
+pub(super) async fn run_on(
     setting: &Setting,
     args: &RunArgs,
     format: &Format,

@@ -7,5 +7,6 @@ mod program;
 mod run;
 mod sandbox;
 mod server;
+mod shell;
 mod sources;
 mod terminal;
