@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
-use crate::{e2e, shell, soak, tidy, workspace};
+use crate::workspace::{self, Profile};
+use crate::{dist, e2e, shell, soak, tidy};
 
 /// How many tests a step ran, where it knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub(crate) struct Options {
 /// # Errors
 /// When a step cannot be run at all.
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let steps: [(&str, Step); 11] = [
+    let steps: [(&str, Step); 12] = [
         ("format", format),
         ("clippy", clippy),
         ("tidy", check_tidy),
@@ -51,6 +52,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         ("tests", tests),
         ("doc tests", doc_tests),
         ("end to end", end_to_end),
+        ("distribution", distribution),
         ("soak", soaked),
         ("as nobody", elsewhere::as_nobody),
         ("without network", elsewhere::without_network),
@@ -139,6 +141,14 @@ fn doc_tests() -> anyhow::Result<Count> {
 fn end_to_end() -> anyhow::Result<Count> {
     let (passed, failed) = e2e::run_all(&e2e::Options::default())?;
     Ok(Count { passed, failed })
+}
+
+/// The archives and krew's index, made of the dev build: how they are made is tested, not what is in the program.
+fn distribution() -> anyhow::Result<Count> {
+    let binary = workspace::build_product(Profile::Dev)?;
+    let out = workspace::target().join("dist-of-ci");
+    dist::run(&dist::Options::trial(binary, out))?;
+    Ok(Count::default())
 }
 
 fn soaked() -> anyhow::Result<Count> {

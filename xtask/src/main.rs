@@ -1,5 +1,6 @@
 //! The project's own commands: `demo` shows the product, `ci` decides whether a change may land, `tidy` holds the rules
-//! that the compiler cannot, `e2e` drives the product with real clients, `soak` wears it out, `bench` measures it.
+//! that the compiler cannot, `e2e` drives the product with real clients, `soak` wears it out, `bench` measures it, `dist`
+//! packs it.
 //!
 //! Nothing here is part of the product. Every command works on a clean checkout and names what a machine lacks.
 #![allow(clippy::print_stdout, reason = "these commands talk to a person on their terminal")]
@@ -8,6 +9,7 @@ mod bench;
 mod ci;
 mod debian;
 mod demo;
+mod dist;
 mod e2e;
 mod https;
 mod man;
@@ -44,6 +46,8 @@ enum Task {
     Soak(soak::Options),
     /// Write the manual pages of kubectl-job to target/man
     Man,
+    /// Make the archives that people download, and krew's index
+    Dist(dist::Options),
     /// Measure the release build: start, memory, latency, pods and requests per second
     Bench(bench::Options),
 }
@@ -56,6 +60,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::E2e(options) => e2e::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Man => man::run(),
+        Task::Dist(options) => dist::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }
