@@ -4,6 +4,7 @@
 //! used. Nothing here asserts: the numbers are for people, and a loaded machine makes them worse.
 
 mod jobs;
+mod plugin;
 mod requests;
 mod runtimes;
 mod scale;
@@ -93,6 +94,7 @@ fn measure(options: &Options, binary: &std::path::Path) -> anyhow::Result<()> {
     memory(&server, "idle", "25 MiB", &mut table)?;
     let endpoint = server.endpoint()?;
     jobs::latency(&endpoint, &mut table)?;
+    plugin::measure(binary, &server, &mut table)?;
     // The plain loop runs before and after the Job: where the two differ, the machine was busy with something else.
     let before = spawn::measure(options.completions)?;
     let kind = jobs::Kind::Process;
