@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt::{self, Write};
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -46,6 +47,12 @@ impl PartialEq for Name {
 }
 
 impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
 
 impl PartialOrd for Name {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
@@ -136,6 +143,32 @@ impl Ord for PathElement {
             (Self::Index(a), Self::Index(b)) => a.cmp(b),
             _ => self.rank().cmp(&other.rank()),
         }
+    }
+}
+
+impl Hash for PathElement {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.rank().hash(state);
+        match self {
+            Self::Field(name) => name.hash(state),
+            Self::Key(fields) => fields.iter().for_each(|(name, value)| {
+                name.hash(state);
+                hash_value(value, state);
+            }),
+            Self::Value(value) => hash_value(value, state),
+            Self::Index(index) => index.hash(state),
+        }
+    }
+}
+
+/// Values that are equal hash alike; of numbers, lists and maps, which are rare in paths, many do.
+fn hash_value<H: Hasher>(value: &Value, state: &mut H) {
+    match value {
+        Value::String(text) => text.hash(state),
+        Value::Bool(truth) => truth.hash(state),
+        Value::Number(number) => number.as_i64().hash(state),
+        Value::Array(items) => items.len().hash(state),
+        Value::Object(_) | Value::Null => {}
     }
 }
 

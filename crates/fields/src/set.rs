@@ -109,6 +109,11 @@ impl Set {
         }
     }
 
+    /// A set of nodes that are in order and needed.
+    pub(crate) fn of_ordered(nodes: Vec<Node>) -> Self {
+        Self { nodes }
+    }
+
     /// A set of nodes in any order, those of one element united.
     pub(crate) fn from_nodes(mut nodes: Vec<Node>) -> Self {
         nodes.retain(Node::is_needed);
