@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
 use crate::workspace::{self, Profile};
-use crate::{procfs, shell};
+use crate::{man, procfs, shell};
 
 /// What `cargo xtask dist` takes.
 #[derive(clap::Args, Clone, Debug)]
@@ -172,13 +172,9 @@ fn completions(root: &Path) -> anyhow::Result<()> {
 }
 
 fn man_pages(root: &Path) -> anyhow::Result<()> {
-    let folder = root.join("man");
-    fs::create_dir(&folder)?;
-    said(root, &["__man", &folder.display().to_string()])?;
-    let pages = fs::read_dir(&folder)?.count();
-    if pages < 10 {
-        bail!("there is a man page for each verb, and not {pages}");
-    }
+    let pages = man::write(&root.join("kubectl-job"), &root.join("man"))?;
+    // The program's own and one for each verb.
+    ensure!(pages > 10, "there is a man page for each verb, and not {pages} in all");
     Ok(())
 }
 
