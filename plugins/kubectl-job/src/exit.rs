@@ -75,8 +75,8 @@ Exit codes
   lint: 1 for errors, with --strict for warnings too; doctor: 1 for problems.
   sandbox: its command's code; 127 no such command, 126 it may not be run,
            128 and a signal's number.
-  test: 0 all passed, 1 some failed, 2 wrong command line or test file, 3 a test could not
-  be run, 4 no tests found.
+  test: 0 all passed, 1 some failed, 2 wrong command line or test file,
+        3 a test could not be run, 4 no tests found.
 ";
 
 /// An error that knows its exit code.

