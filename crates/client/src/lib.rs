@@ -18,5 +18,5 @@ pub use error::Error;
 pub use exec::{Exec, ExecOptions};
 pub use http::{ConnectOptions, kube_over_streams};
 pub use in_process::Door;
-pub use observe::{Observation, Selection, observe};
+pub use observe::{Observation, Selection, observe, observe_since};
 pub use transport::{ByteStream, EventStream, Transport};

@@ -78,8 +78,25 @@ pub fn observe(
     resource: Gvr,
     selection: Selection,
 ) -> impl Stream<Item = Observation> + Send + Unpin {
-    let source = Source { client, clock, resource, selection };
-    let observer = Observer { source, state: State::List, retry_after: FIRST_RETRY };
+    follow(Source { client, clock, resource, selection }, State::List)
+}
+
+/// Follows a collection for ever, from a state of it that is known already: these objects, at this revision. So nothing
+/// is missed that came and went since then.
+pub fn observe_since(
+    client: Client,
+    clock: SharedClock,
+    resource: Gvr,
+    selection: Selection,
+    known: (Vec<Arc<Object>>, Revision),
+) -> impl Stream<Item = Observation> + Send + Unpin {
+    let (objects, revision) = known;
+    let rest = follow(Source { client, clock, resource, selection }, State::Open(revision));
+    stream::once(std::future::ready(Observation::Restarted { objects, revision })).chain(rest)
+}
+
+fn follow(source: Source, state: State) -> stream::BoxStream<'static, Observation> {
+    let observer = Observer { source, state, retry_after: FIRST_RETRY };
     stream::unfold(observer, |mut observer| async move {
         let observation = observer.next().await;
         Some((observation, observer))

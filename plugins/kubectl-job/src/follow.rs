@@ -19,10 +19,11 @@ use api::k8s::api::batch::v1::Job;
 use api::k8s::api::core::v1::Pod;
 use api::logs::LogOptions;
 use api::resource::{JOBS, PODS};
-use api::{Object, Options};
+use api::{Gvr, Object, Options, Revision};
 use client::{Client, Observation, Selection};
 use clock::SystemClock;
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -196,9 +197,10 @@ impl<'a> Follower<'a> {
             label_selector: Some(facts::pod_selector(&self.job)),
             field_selector: None,
         };
-        let clock = Arc::new(SystemClock);
-        let mut jobs = client::observe(self.client.clone(), clock.clone(), JOBS, jobs);
-        let mut pods = client::observe(self.client.clone(), clock, PODS, pods);
+        let mut jobs = self.observe(JOBS, jobs, known(&self.job));
+        // A Job that has not started had no pods yet; they may all have come and gone before a list is answered.
+        let unstarted = known(&self.job).filter(|_| has_no_pods(&self.job));
+        let mut pods = self.observe(PODS, pods, unstarted.map(|(_, revision)| (Vec::new(), revision)));
         let mut pieces = self.pieces.take().expect("a follower runs once");
         let deadline = self.manner.timeout.map(|span| Instant::now() + span.unsigned_abs());
         let mut redraw = interval(REDRAW);
@@ -239,6 +241,20 @@ impl<'a> Follower<'a> {
         std::mem::take(&mut self.held_back).into_iter().for_each(|(_, text)| self.printer.note(text));
         self.printer.hide();
         ending
+    }
+
+    /// Follows a collection from what is known of it, or from a list of it.
+    fn observe(
+        &self,
+        resource: Gvr,
+        selection: Selection,
+        known: Option<(Vec<Arc<Object>>, Revision)>,
+    ) -> BoxStream<'static, Observation> {
+        let (client, clock) = (self.client.clone(), Arc::new(SystemClock));
+        match known {
+            Some(known) => client::observe_since(client, clock, resource, selection, known).boxed(),
+            None => client::observe(client, clock, resource, selection).boxed(),
+        }
     }
 
     fn take_job(&mut self, observation: Observation) -> Option<Ending> {
@@ -499,6 +515,21 @@ impl<'a> Follower<'a> {
             }
         }
     }
+}
+
+/// The Job as the whole of a collection of one, at its own revision.
+fn known(job: &Job) -> Option<(Vec<Arc<Object>>, Revision)> {
+    let object = Object::from_value(&serde_json::to_value(job).ok()?).ok()?;
+    let revision = object.meta().revision;
+    (revision > Revision(0)).then(|| (vec![Arc::new(object)], revision))
+}
+
+/// Whether no pod can belong to the Job yet: it has not started (one that is suspended has no start any more, but counts),
+/// and takes over none that others made.
+fn has_no_pods(job: &Job) -> bool {
+    let started = job.status.as_ref().is_some_and(|status| status.start_time.is_some());
+    let counted = facts::succeeded(job) + facts::failed(job) + facts::active(job);
+    !started && counted == 0 && facts::spec(job).manual_selector != Some(true) && facts::outcome(job).is_none()
 }
 
 async fn until(deadline: Option<Instant>) {

@@ -193,3 +193,18 @@ fn a_container_that_restarts_in_its_pod_is_heard_each_time() {
     assert_eq!((said.code, said.out.as_str()), (0, "first\nsecond\n"), "{}", said.err);
     assert!(said.err.contains("#1 failed exit=1"), "{}", said.err);
 }
+
+#[test]
+fn a_job_that_goes_as_soon_as_it_has_ended_ends_as_it_did() {
+    let program = Program::new();
+    for number in 0..20 {
+        let name = format!("brief-{number}");
+        let said = program.say(&["run", &name, "--image", "app", "--ttl", "0s", "--", "true"]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        let name = format!("lost-{number}");
+        let failing = ["run", &name, "--image", "app", "--ttl", "0s", "--backoff-limit", "0", "--", "false"];
+        let said = program.say(&failing);
+        assert_eq!(said.code, 1, "{}", said.err);
+        assert!(said.err.contains("BackoffLimitExceeded"), "{}", said.err);
+    }
+}
