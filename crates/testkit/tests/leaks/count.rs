@@ -26,8 +26,9 @@ impl Count {
         let begin = Instant::now();
         loop {
             let now = Self::now();
-            // Threads that went and came are others by number; how many there are is what counts.
-            let same = now.threads.len() == self.threads.len() && now.descriptors == self.descriptors;
+            // Threads that went and came are others by number; how many there are is what counts, and one that was about
+            // to end before is none that is missing.
+            let same = now.threads.len() <= self.threads.len() && now.descriptors == self.descriptors;
             if same && now.children == self.children && now.files == self.files {
                 return;
             }
