@@ -157,7 +157,7 @@ impl Attempts {
         for entry in earlier {
             let Ok(end) = serde_json::from_value::<ContainerStateTerminated>(entry["end"].clone()) else { continue };
             let run = entry["run"].as_u64().and_then(|run| u32::try_from(run).ok()).unwrap_or(0);
-            let position = self.ensure(pod, run, time(end.started_at.as_ref()), &mut Vec::new());
+            let position = self.ensure(pod, run, begun(&end), &mut Vec::new());
             self.end(position, container_end(entry["container"].as_str().unwrap_or_default(), &end), &mut Vec::new());
         }
     }
@@ -235,7 +235,7 @@ impl Attempts {
         if let Some(last) = last {
             // While a container waits for its restart, its last state is the run that its restart count names.
             if let Some(ended) = if waiting { Some(run) } else { run.checked_sub(1) } {
-                let position = self.ensure(pod, ended, time(last.started_at.as_ref()), &mut changes);
+                let position = self.ensure(pod, ended, begun(last), &mut changes);
                 self.end(position, container_end(&lead.name, last), &mut changes);
             }
             if waiting {
@@ -245,7 +245,7 @@ impl Attempts {
         let running =
             state.and_then(|state| state.running.as_ref()).and_then(|running| time(running.started_at.as_ref()));
         let terminated = state.and_then(|state| state.terminated.as_ref());
-        let started = running.or_else(|| terminated.and_then(|end| time(end.started_at.as_ref())));
+        let started = running.or_else(|| terminated.and_then(begun));
         let position = self.ensure(pod, run, started.or_else(|| created_at(pod)), &mut changes);
         if let Some(started) = started {
             self.list[position].started_at = Some(started);
@@ -355,6 +355,11 @@ fn time(time: Option<&api::k8s::apimachinery::pkg::apis::meta::v1::Time>) -> Opt
     time.map(|time| time.0)
 }
 
+/// When a run that is over began. One that could not be started says 1970, as upstream's does; its end is all there was.
+fn begun(end: &ContainerStateTerminated) -> Option<Timestamp> {
+    time(end.started_at.as_ref()).filter(|start| *start > Timestamp::UNIX_EPOCH).or(time(end.finished_at.as_ref()))
+}
+
 /// When the pod was created.
 pub fn created_at(pod: &Pod) -> Option<Timestamp> {
     time(pod.metadata.creation_timestamp.as_ref())
@@ -407,6 +412,16 @@ mod tests {
         assert_eq!(attempts.list()[0].ran(), Some(SignedDuration::from_secs(1)));
         assert_eq!(attempts.failures().count(), 2);
         assert_eq!(attempts.failures_in_a_row(None), 0);
+    }
+
+    #[test]
+    fn a_run_that_could_not_be_started_took_no_time_and_not_all_the_time_since_1970() {
+        let end = json!({"exitCode": 128, "reason": "StartError", "startedAt": "1970-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:05Z"});
+        let statuses = json!([container(0, &json!({"terminated": end}), &json!({}))]);
+        let attempts = Attempts::of(&[pod("wrong", &json!({"phase": "Failed", "containerStatuses": statuses}))]);
+        let attempt = &attempts.list()[0];
+        assert_eq!(attempt.started_at, "2026-01-01T00:00:05Z".parse().ok());
+        assert_eq!(attempt.ran(), Some(SignedDuration::ZERO));
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod world;
 
 pub use format::{ClockMode, LoadError, Test, load, read_text, zero_config};
 pub use machine::Supervisor;
-pub use record::record;
+pub use record::{record, refusal};
 pub use run::{RunOptions, run};
 pub use suite::{Collected, Plan, collect, run_all};
 pub use words::{show, show_real};

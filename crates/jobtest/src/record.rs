@@ -25,8 +25,7 @@ pub fn record(test: &Test, report: &Report, beside: &Path) -> String {
     match (&jobs[..], &report.jobs[..]) {
         ([lines], _) => lines.iter().for_each(|line| text.push_str(&format!("    {line}\n"))),
         ([], _) => {
-            let refused = report.history.lines().find_map(|line| line.split_once("refused: ").map(|(_, words)| words));
-            text.push_str(&format!("    refused: {}\n", quoted(refused.unwrap_or_default())));
+            text.push_str(&format!("    refused: {}\n", quoted(refusal(report).unwrap_or_default())));
         }
         (all, named) => {
             text.push_str("    jobs:\n");
@@ -37,6 +36,11 @@ pub fn record(test: &Test, report: &Report, beside: &Path) -> String {
         }
     }
     text
+}
+
+/// The words with which the server refused a manifest of a run, if it did.
+pub fn refusal(report: &Report) -> Option<&str> {
+    report.history.lines().find_map(|line| line.split_once("refused: ").map(|(_, words)| words))
 }
 
 /// The expectations of one Job.
@@ -82,6 +86,8 @@ fn job_lines(job: &crate::report::JobReport, mode: ClockMode) -> Vec<String> {
 /// A path as it is seen from a folder, where it lies in it; else as it is.
 fn relative(path: &Path, folder: &Path) -> String {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // The parent of a bare name is the empty path, which stands for the folder that one is in.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let (path, folder) = (absolute(path), absolute(folder));
     path.strip_prefix(&folder).unwrap_or(&path).display().to_string()
 }
@@ -93,5 +99,23 @@ fn quoted(text: &str) -> String {
         text.to_owned()
     } else {
         serde_json::Value::from(text).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_named_from_the_folder_of_its_test() {
+        for (path, folder, seen) in [
+            ("m.yaml", "", "m.yaml"),
+            ("./m.yaml", ".", "m.yaml"),
+            ("sub/m.yaml", "sub", "m.yaml"),
+            ("/a/m.yaml", "/a", "m.yaml"),
+        ] {
+            assert_eq!(relative(Path::new(path), Path::new(folder)), seen, "{path}");
+        }
+        assert_eq!(relative(Path::new("/a/m.yaml"), Path::new("/b")), "/a/m.yaml");
     }
 }

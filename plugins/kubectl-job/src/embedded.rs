@@ -168,7 +168,8 @@ pub(crate) fn rules(images: &ImageFlags) -> Result<Vec<ImageRule>, Failure> {
 
 fn parse_rule(rule: &str) -> Option<ImageRule> {
     let (name, program) = rule.split_once('=')?;
-    format!("{}={}", name.trim(), program.trim()).parse().ok()
+    // Pods have working directories of their own; a path is meant from where the command was typed.
+    format!("{}={}", name.trim(), ImageTarget::absolute(program.trim())).parse().ok()
 }
 
 fn wrong(place: &str, rule: &str) -> Failure {
@@ -194,6 +195,8 @@ mod tests {
             target: cluster::ImageTarget::Program(program.into()),
         };
         assert_eq!(rules(&images).expect("they are right"), [rule("busybox", "sh"), rule("app:1.4", "/bin/app")]);
+        let here = std::env::current_dir().expect("a folder");
+        assert_eq!(parse_rule("app=./run").expect("right"), rule("app", &here.join("run").display().to_string()));
         std::fs::write(&file, "app\n").expect("a file");
         let refusal = rules(&images).expect_err("it is wrong").message;
         assert!(refusal.contains("images:1: \"app\" is no image rule"), "{refusal}");

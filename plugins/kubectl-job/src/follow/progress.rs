@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::duration;
 use crate::screen::{Screen, Tone, escape};
-use crate::view::attempts::{Attempt, Attempts};
+use crate::view::attempts::{Attempt, Attempts, End};
 use crate::view::facts;
 
 /// `job.batch/index created · Indexed 8 · parallelism 3 · backoffLimit 6`.
@@ -116,10 +116,7 @@ pub(crate) fn failed(job: &Job, attempts: &Attempts, attempt: &Attempt, now: Tim
         return plain_failed(attempt, &next, now, screen);
     }
     let after = attempt.ran().map(|span| format!(" after {}", duration::show(span))).unwrap_or_default();
-    let message = match end.message.lines().next() {
-        Some(first) if !first.is_empty() && end.reason != "Error" => format!(": {}", escape(first)),
-        _ => String::new(),
-    };
+    let message = cause(end).map(|text| format!(": {text}")).unwrap_or_default();
     let then = match next {
         Next::Retry { number, limit, delay } => {
             let delay = delay.map(|delay| format!(" in {}", duration::show(delay))).unwrap_or_default();
@@ -133,6 +130,12 @@ pub(crate) fn failed(job: &Job, attempts: &Attempts, attempt: &Attempt, now: Tim
 
 fn limit_text(limit: i32) -> String {
     if limit == i32::MAX { "any number".to_owned() } else { limit.to_string() }
+}
+
+/// Why there was nothing that could print why, such as a program that is not there.
+fn cause(end: &End) -> Option<String> {
+    let first = end.message.lines().next().filter(|first| !first.is_empty() && end.reason != "Error")?;
+    Some(escape(first).into_owned())
 }
 
 /// The line for logs and pipes: `12:01:04 pod/migrate-9hq4d #1 failed exit=3 reason=Error next-retry=10s`.
@@ -149,7 +152,8 @@ fn plain_failed(attempt: &Attempt, next: &Next, now: Timestamp, screen: Screen) 
     let (pod, label, reason) = (escape(&attempt.pod), attempt.label(screen.dot()), escape(&end.reason));
     // The server's own time of it: its clock may have jumped since it was last asked for the time.
     let at = clock(end.finished_at.unwrap_or(now));
-    format!("{at} pod/{pod} {label} failed{code} reason={reason} {then}")
+    let message = cause(&end).map(|text| format!(": {text}")).unwrap_or_default();
+    format!("{at} pod/{pod} {label} failed{code} reason={reason} {then}{message}")
 }
 
 /// The line that says on a pipe, every half minute, that nothing is forgotten.

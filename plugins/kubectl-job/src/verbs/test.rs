@@ -14,7 +14,7 @@ use crate::cli::verbs::ClockMode;
 use crate::embedded;
 use crate::exit::{Code, Failure};
 use crate::output;
-use crate::screen::Screen;
+use crate::screen::{Screen, escape};
 use explain::Style;
 
 /// Runs the verb. Blocks; call outside of any runtime.
@@ -264,6 +264,14 @@ fn init(screen: Screen, args: &TestArgs, manifest: &Path) -> anyhow::Result<Code
     let report = jobtest::run(&test, &options(args)?);
     if let Verdict::Broken(why) = &report.verdict {
         return Err(Failure::new(Code::Server, format!("error: {why}")).into());
+    }
+    let refused = jobtest::refusal(&report);
+    if report.jobs.is_empty() && refused.is_none() {
+        let what = "no Job came of it: of a CronJob, say how long to run it, such as --run-for 3d";
+        return Err(Failure::usage(format!("error: {}: {what}", manifest.display())).into());
+    }
+    if let Some(words) = refused.filter(|_| report.jobs.is_empty()) {
+        screen.note(format!("the server refused it, and the test expects that: {}", escape(words)));
     }
     write(&path, &jobtest::record(&test, &report, &folder))?;
     output::put(&format!("{}\n", path.display()))?;

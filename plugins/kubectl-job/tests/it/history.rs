@@ -36,10 +36,13 @@ fn fail(program: &Program, name: &str) {
 fn a_job_that_has_ended_is_in_the_history_whatever_becomes_of_its_server() {
     let program = Program::new();
     fail(&program, "migrate");
+    // A story is on disk some milliseconds after the end of its Job is told.
+    let is_listed = |list: &Said| list.out.contains("migrate   default     Failed   BackoffLimitExceeded");
+    until(&program, &["history"], is_listed);
     kill_server(&program);
-    // Nobody has looked yet: neither the list nor the logs need a server.
+    // Neither the list nor the logs need a server.
     let list = program.say(&["history"]);
-    assert!(list.out.contains("migrate   default     Failed   BackoffLimitExceeded"), "{list:?}");
+    assert!(is_listed(&list), "{list:?}");
     assert_eq!(program.say(&["history", "logs", "migrate"]).out, "last words\n");
     // The next server puts the logs to their run before it removes what the last one left.
     let logs = program.say(&["logs", "migrate"]);

@@ -48,7 +48,7 @@ pub(super) fn steps() -> Vec<Step> {
         step("lint -f {work}/loose.yaml --ignore nonsense").exits(2).err_has("kubectl job lint --rules"),
         step("lint -f {work}/loose.yaml --all-fields").has(": honoured: spec.template.spec.restartPolicy"),
         step("lint -f {work}/always.yaml").exits(1).has(":9: error: restartPolicy is Always [restart-always]"),
-        step("lint -f {work}/unknown.yaml").exits(1).has(":6: error: unknown field [refused]"),
+        step("lint -f {work}/unknown.yaml").exits(1).has(":6: error: unknown field \"spec.parallelizm\" [refused]"),
         step("lint -f {work}/broken.yaml").exits(2).err_has("broken.yaml:1"),
         step("lint -f {work}/absent.yaml").exits(2).err_has("does not exist"),
         step("lint -f {work}/deploy").has("deploy/job.yaml:6:"),

@@ -50,6 +50,13 @@ pub(super) fn files(session: &Session) -> anyhow::Result<()> {
     session.file("wrong.jobtest.yaml", &jobtest("wrong", "  expect: {outcom: Complete}\n"))?;
     session.file("golden.jobtest.yaml", &golden)?;
     session.file("true.yaml", &JOB.replace("echo no table; exit 3", "echo fine"))?;
+    session.file("typo.yaml", &JOB.replace("backoffLimit", "backofLimit"))?;
+    session.file(
+        "cron.yaml",
+        "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: nightly}\nspec:\n  schedule: 0 3 * * *\n  jobTemplate:\n    \
+         spec:\n      template:\n        spec:\n          restartPolicy: Never\n          \
+         containers: [{name: c, image: app, command: ['true']}]\n",
+    )?;
     std::fs::create_dir_all(session.folder().join("empty")).context("a folder")
 }
 
@@ -128,6 +135,13 @@ fn choices() -> Vec<Step> {
             .err_has("recorded virtual *; run it with: kubectl job test job.jobtest.yaml"),
         step("test job.jobtest.yaml").has("1 test · 1 passed"),
         step("test --init job.yaml").exits(2).err("error: job.jobtest.yaml exists already"),
+        step("test --init typo.yaml")
+            .out("typo.jobtest.yaml")
+            .err_has("the server refused it, and the test expects that: *unknown field*"),
+        step("test typo.jobtest.yaml").has("1 test · 1 passed"),
+        step("test --init cron.yaml").exits(2).err_has("cron.yaml: no Job came of it*--run-for 3d"),
+        step("test --init cron.yaml --run-for 3d").out("cron.jobtest.yaml").talks(),
+        step("test cron.jobtest.yaml").has("1 test · 1 passed"),
     ]
 }
 
@@ -194,7 +208,7 @@ fn replayed(session: &Session, report: &mut Report) -> anyhow::Result<()> {
         let lines = text.lines().skip_while(|line| !line.contains("FAIL")).skip(1);
         // How the command names the program depends on what is on PATH.
         let told =
-            lines.filter(|line| !["repetitions", " real ", "    replay "].iter().any(|passing| line.contains(passing)));
+            lines.filter(|line| !["repetitions", " real ", "  replay "].iter().any(|passing| line.contains(passing)));
         told.map(str::to_owned).collect::<Vec<_>>()
     };
     let same =

@@ -75,9 +75,13 @@ fn refusals(document: &Document, status: &Status) -> Vec<Finding> {
         return causes.iter().map(|cause| refusal(document, &cause.field, &cause.message)).collect();
     }
     // strict decoding error: unknown field "spec.foo", unknown field "spec.bar"
-    let quoted: Vec<&str> = status.message.split('"').skip(1).step_by(2).filter(|text| !text.contains(' ')).collect();
-    if status.message.contains("unknown field") && !quoted.is_empty() {
-        return quoted.iter().map(|field| refusal(document, field, "unknown field")).collect();
+    // (the object's own words stand in quotes before it).
+    let rest = status.message.split("unknown field \"").skip(1);
+    let unknown = rest.filter_map(|rest| Some(rest.split_once('"')?.0));
+    let unknown: Vec<Finding> =
+        unknown.map(|field| refusal(document, field, &format!("unknown field {field:?}"))).collect();
+    if !unknown.is_empty() {
+        return unknown;
     }
     vec![refusal(document, "", &status.message)]
 }
@@ -116,8 +120,9 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_found_at_their_line() {
-        let status = Status::bad_request("strict decoding error: unknown field \"spec.backofLimit\"");
-        let found = refusals(&document(), &status);
-        assert_eq!((found[0].place.line, found[0].message.as_str()), (4, "unknown field"));
+        let text = "Job in version \"v1\" cannot be handled as a Job: strict decoding error: unknown field \"spec.backofLimit\"";
+        let found = refusals(&document(), &Status::bad_request(text));
+        let [found] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((found.place.line, found.message.as_str()), (4, "unknown field \"spec.backofLimit\""));
     }
 }
