@@ -8,15 +8,26 @@ use serde_json::Value;
 pub(crate) fn advice(object: &Value, sandboxes: bool) -> Vec<String> {
     let spec = &object["spec"];
     match object["kind"].as_str() {
-        Some("Pod") => pod_advice(spec, "spec", sandboxes),
-        Some("Job" | "ReplicationController") => pod_advice(&spec["template"]["spec"], "spec.template.spec", sandboxes),
+        Some("Pod") => template_advice(object, "", sandboxes),
+        Some("Job" | "ReplicationController") => template_advice(&spec["template"], "spec.template.", sandboxes),
         Some("CronJob") => {
-            let template = "spec.jobTemplate.spec.template.spec";
-            pod_advice(&spec["jobTemplate"]["spec"]["template"]["spec"], template, sandboxes)
+            let template = &spec["jobTemplate"]["spec"]["template"];
+            template_advice(template, "spec.jobTemplate.spec.template.", sandboxes)
         }
         Some("Service") => service_advice(spec),
         _ => Vec::new(),
     }
+}
+
+/// A pod, or the template of one, at the path `prefix`.
+fn template_advice(template: &Value, prefix: &str, sandboxes: bool) -> Vec<String> {
+    let mut texts = pod_advice(&template["spec"], &format!("{prefix}spec"), sandboxes);
+    let names = template["metadata"]["annotations"].as_object().into_iter().flat_map(|annotations| annotations.keys());
+    let unread = names.filter(|name| name.starts_with("kubectl-job/") && !kubelet::reads_annotation(name));
+    texts.extend(
+        unread.map(|name| format!("{prefix}metadata.annotations[{name}]: unknown annotation, it has no effect")),
+    );
+    texts
 }
 
 fn service_advice(spec: &Value) -> Vec<String> {
@@ -53,6 +64,15 @@ mod tests {
         let job = json!({"kind": "Job", "spec": {"template": {"spec": spec}}});
         assert_eq!(advice(&job, false), [format!("spec.template.spec.{path}")]);
         assert!(advice(&json!({"kind": "ConfigMap", "spec": spec}), false).is_empty());
+    }
+
+    #[test]
+    fn annotations_of_ours_that_nobody_reads_are_named() {
+        let annotations = json!({"kubectl-job/exti": "1", "kubectl-job/exit.main": "1", "kubectl-job/network": "isolated", "theirs/exti": "1"});
+        let template = json!({"metadata": {"annotations": annotations}, "spec": {"containers": []}});
+        let job = json!({"kind": "Job", "spec": {"template": template}});
+        let text = "spec.template.metadata.annotations[kubectl-job/exti]: unknown annotation, it has no effect";
+        assert_eq!(advice(&job, false), [text]);
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub(crate) fn group(spec: &PodSpec, container: &Container) -> Option<u32> {
 }
 
 /// The annotation of a pod that says which network it has.
-const NETWORK: &str = "kubectl-job/network";
+pub(crate) const NETWORK: &str = "kubectl-job/network";
 /// The value for one of its own.
 const ISOLATED: &str = "isolated";
 /// Why a pod that wants to be isolated does not run.

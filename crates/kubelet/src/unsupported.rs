@@ -137,6 +137,11 @@ fn of_container(container: &Container, sandboxes: bool) -> Vec<&'static str> {
     fields.into_iter().filter(|(set, _)| *set).map(|(_, field)| field).collect()
 }
 
+/// Whether a pod's annotation with the project's prefix means something to a kubelet, of whatever kind its pods are.
+pub fn reads_annotation(name: &str) -> bool {
+    name == crate::sandbox::NETWORK || crate::runtime::scripted::reads_annotation(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

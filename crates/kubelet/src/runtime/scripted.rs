@@ -22,6 +22,7 @@ use crate::logs::{LogWriter, Logs, Source};
 use crate::plan::{ProbeKind, Probed};
 
 pub use super::{ExitStatus, StartError};
+pub(crate) use annotations::reads_annotation;
 pub use annotations::{
     AnnotationScript, BadAnnotation, EXIT, LIVENESS, LOG, READINESS, RUN, START_ERROR, STARTUP, TERM, parse_exit,
     parse_health, parse_on_term,

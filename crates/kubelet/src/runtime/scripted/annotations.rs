@@ -36,6 +36,12 @@ pub const START_ERROR: &str = "kubectl-job/start-error";
 /// What a run prints.
 pub const LOG: &str = "kubectl-job/log";
 
+/// Whether a pod's annotation, perhaps for one container, is read here.
+pub(crate) fn reads_annotation(name: &str) -> bool {
+    let is = |known: &str| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    [RUN, EXIT, TERM, STARTUP, LIVENESS, READINESS, START_ERROR, LOG].into_iter().any(is)
+}
+
 /// How long a run takes that does not say.
 const DEFAULT_RUN: SignedDuration = SignedDuration::from_secs(1);
 
