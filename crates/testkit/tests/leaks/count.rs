@@ -20,32 +20,42 @@ impl Count {
         Self { threads: names("/proc/self/task"), descriptors: descriptors(), children: children(), files: files() }
     }
 
-    /// Waits until all is as it was, and fails when it does not become so: a socket that the kernel closes may take a
-    /// moment, a leak stays.
+    /// Waits until all is as it was, and fails when it does not become so.
     pub(crate) fn is_restored(&self, when: &str) {
-        let begin = Instant::now();
-        loop {
-            let now = Self::now();
-            // Threads that went and came are others by number; how many there are is what counts, and one that was about
-            // to end before is none that is missing.
-            let same = now.threads.len() <= self.threads.len() && now.descriptors == self.descriptors;
-            if same && now.children == self.children && now.files == self.files {
-                return;
-            }
-            let more =
-                |now: &BTreeSet<String>, then: &BTreeSet<String>| now.difference(then).cloned().collect::<Vec<_>>();
-            assert!(
-                begin.elapsed() < Duration::from_secs(10),
-                "{when}: threads {} before and {} now; new descriptors {:?}, children {:?}, files {:?}",
-                self.threads.len(),
-                now.threads.len(),
-                more(&now.descriptors, &self.descriptors),
-                more(&now.children, &self.children),
-                more(&now.files, &self.files),
-            );
-            std::thread::yield_now();
+        if eventually(|| self.is_same(&Self::now())) {
+            return;
         }
+        let now = Self::now();
+        let more = |now: &BTreeSet<String>, then: &BTreeSet<String>| now.difference(then).cloned().collect::<Vec<_>>();
+        panic!(
+            "{when}: threads {} before and {} now; new descriptors {:?}, children {:?}, files {:?}",
+            self.threads.len(),
+            now.threads.len(),
+            more(&now.descriptors, &self.descriptors),
+            more(&now.children, &self.children),
+            more(&now.files, &self.files),
+        );
     }
+
+    /// Threads that went and came are others by number; how many there are is what counts, and one that was about to end
+    /// before is none that is missing.
+    fn is_same(&self, now: &Self) -> bool {
+        let held = now.threads.len() <= self.threads.len() && now.descriptors == self.descriptors;
+        held && now.children == self.children && now.files == self.files
+    }
+}
+
+/// Whether something becomes true: a socket that the kernel closes, or a task that sees its last client go, may take a
+/// moment; a leak stays.
+pub(crate) fn eventually(is: impl Fn() -> bool) -> bool {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(30) {
+        if is() {
+            return true;
+        }
+        std::thread::yield_now();
+    }
+    false
 }
 
 fn names(folder: &str) -> BTreeSet<String> {

@@ -48,7 +48,9 @@ fn a_hundred_clusters_at_once_are_apart_and_leave_nothing() {
     });
     assert!(ends.iter().all(Result::is_ok), "{ends:?}");
     before.is_restored("after 100 clusters");
-    assert_eq!(runtime.metrics().num_alive_tasks(), tasks);
+    // The workers of the test's clients end once they see that nobody holds their clients any more.
+    let left = || runtime.metrics().num_alive_tasks().saturating_sub(tasks);
+    assert!(count::eventually(|| left() == 0), "{} tasks are left after 100 clusters", left());
 
     runtime.block_on(failing_test());
     before.is_restored("after tests that failed");
