@@ -10,7 +10,7 @@ pub(crate) mod progress;
 mod pump;
 mod sources;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::cli::run::Logs;
 use crate::exit::Code;
+use crate::history::folder::History;
 use crate::view::attempts::{self, Attempts, Change};
 use crate::view::facts::{self, Outcome};
 use crate::view::stuck::{self, Stuck};
@@ -70,6 +71,8 @@ pub(crate) struct Manner {
     pub(crate) fail_on_stuck: Option<SignedDuration>,
     /// What the keys of a terminal may do.
     pub(crate) keys: KeyRights,
+    /// Where the output of pods lies that are gone before it was read.
+    pub(crate) history: Option<History>,
 }
 
 /// What the keys of a terminal may do.
@@ -140,6 +143,8 @@ pub(crate) struct Follower<'a> {
     pub(crate) attempts: Attempts,
     /// Pods that have not ended, by UID.
     pods: HashMap<String, Pod>,
+    /// UIDs of all pods that were seen.
+    seen: HashSet<String>,
     sources: Sources,
     pump: Pump,
     pieces: Option<mpsc::Receiver<Piece>>,
@@ -158,7 +163,7 @@ pub(crate) struct Follower<'a> {
 impl<'a> Follower<'a> {
     /// Prepares to follow a Job.
     pub(crate) fn new(client: Client, job: Job, manner: Manner, printer: &'a mut Printer) -> Self {
-        let (pump, pieces) = Pump::new(client.clone(), facts::namespace(&job), manner.read.clone());
+        let (pump, pieces) = Pump::new(client.clone(), &job, manner.read.clone(), manner.history.clone());
         Self {
             client,
             sources: Sources::new(manner.container.clone()),
@@ -167,6 +172,7 @@ impl<'a> Follower<'a> {
             job,
             attempts: Attempts::default(),
             pods: HashMap::new(),
+            seen: HashSet::new(),
             pump,
             pieces: Some(pieces),
             tails: VecDeque::new(),
@@ -200,6 +206,7 @@ impl<'a> Follower<'a> {
         let mut jobs = self.observe(JOBS, jobs, known(&self.job));
         // A Job that has not started had no pods yet; they may all have come and gone before a list is answered.
         let unstarted = known(&self.job).filter(|_| has_no_pods(&self.job));
+        let is_whole = unstarted.is_some();
         let mut pods = self.observe(PODS, pods, unstarted.map(|(_, revision)| (Vec::new(), revision)));
         let mut pieces = self.pieces.take().expect("a follower runs once");
         let deadline = self.manner.timeout.map(|span| Instant::now() + span.unsigned_abs());
@@ -236,7 +243,8 @@ impl<'a> Follower<'a> {
             }
         };
         if matches!(ending, Ending::Outcome(_) | Ending::Deleted | Ending::Stuck(_)) {
-            self.read_to_the_end(&mut pieces, interrupts).await;
+            let pods = Some(pods).filter(|_| is_whole && matches!(ending, Ending::Outcome(_)));
+            self.read_to_the_end(pods, &mut pieces, interrupts).await;
         }
         std::mem::take(&mut self.held_back).into_iter().for_each(|(_, text)| self.printer.note(text));
         self.printer.hide();
@@ -310,6 +318,7 @@ impl<'a> Follower<'a> {
         self.observe_attempts(&pod);
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default();
         let uid = pod.metadata.uid.clone().unwrap_or_default();
+        self.seen.insert(uid.clone());
         if matches!(phase, "Succeeded" | "Failed") {
             self.pods.remove(&uid);
         } else {
@@ -495,15 +504,25 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Looks once more at the pods, since the Job's end may have overtaken theirs, and prints what they still have to
-    /// say.
-    async fn read_to_the_end(&mut self, pieces: &mut mpsc::Receiver<Piece>, interrupts: &mut Interrupts) {
-        let options = Options { label_selector: Some(facts::pod_selector(&self.job)), ..Options::default() };
-        if let Ok(list) = self.client.list(&PODS, Some(facts::namespace(&self.job)), options).await {
-            self.take_pods(Observation::Restarted { objects: list.items, revision: list.revision });
+    /// Prints what the pods still have to say, since the Job's end may have overtaken theirs: they are followed on until
+    /// each that the Job counts has ended, or looked at once more where the pods that were are not all known.
+    async fn read_to_the_end(
+        &mut self,
+        pods: Option<BoxStream<'static, Observation>>,
+        pieces: &mut mpsc::Receiver<Piece>,
+        interrupts: &mut Interrupts,
+    ) {
+        if pods.is_none() {
+            self.look_at_pods().await;
         }
+        let mut is_behind = pods.is_some();
+        let mut pods = pods.unwrap_or_else(|| futures::stream::empty().boxed());
         let deadline = Instant::now() + LAST_LINES_PATIENCE;
-        while self.pump.open > 0 {
+        loop {
+            is_behind &= self.misses_pods();
+            if !is_behind && self.pump.open == 0 {
+                return;
+            }
             tokio::select! {
                 biased;
                 _ = interrupts.next() => return,
@@ -511,9 +530,23 @@ impl<'a> Follower<'a> {
                     Some(piece) => self.take_piece(piece),
                     None => return,
                 },
+                Some(observation) = pods.next(), if is_behind => self.take_pods(observation),
                 () = sleep_until(deadline) => return,
             }
         }
+    }
+
+    async fn look_at_pods(&mut self) {
+        let options = Options { label_selector: Some(facts::pod_selector(&self.job)), ..Options::default() };
+        if let Ok(list) = self.client.list(&PODS, Some(facts::namespace(&self.job)), options).await {
+            self.take_pods(Observation::Restarted { objects: list.items, revision: list.revision });
+        }
+    }
+
+    /// Whether the Job counts pods whose end was not seen.
+    fn misses_pods(&self) -> bool {
+        let counted = usize::try_from(facts::succeeded(&self.job) + facts::failed(&self.job)).unwrap_or(0);
+        self.seen.len() < counted || self.pods.values().any(|pod| pod.metadata.deletion_timestamp.is_none())
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Target {
     pub(crate) namespace: String,
     /// What is there.
     pub(crate) place: Place,
+    /// Where what pods printed lies once they are gone; `None` where none is kept.
+    pub(crate) history: Option<History>,
 }
 
 /// What is behind a target.
@@ -155,10 +157,11 @@ async fn ephemeral(setting: &Setting, place: &PlaceFlags) -> anyhow::Result<Targ
     let connection = &setting.connection;
     let folder = tempfile::Builder::new().prefix("kubectl-job.").tempdir().context("make a temporary folder")?;
     let keep = if place.no_history { None } else { keep(setting, folder.path()) };
+    let history = keep.as_ref().map(|keep| keep.history.clone());
     let cluster = embedded::start(folder.path().to_owned(), &place.images, &setting.time, keep, false).await?;
     let namespace = connection.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let client = narrated(connection, cluster.client(), || Reach::Never);
-    Ok(Target { client, namespace, place: Place::Ephemeral(Box::new(Ephemeral { cluster, folder })) })
+    Ok(Target { client, namespace, place: Place::Ephemeral(Box::new(Ephemeral { cluster, folder })), history })
 }
 
 /// Where a cluster in this command records its Jobs. It runs without as well, as where nothing may be written.
@@ -193,7 +196,7 @@ async fn local(connection: &Connection, options: &ServeArgs, screen: Screen) -> 
     };
     let kubeconfig = || Reach::Kubeconfig(state.kubeconfig().display().to_string());
     let client = narrated(connection, client, kubeconfig);
-    Ok(Target { client, namespace, place: Place::Local })
+    Ok(Target { client, namespace, place: Place::Local, history: Some(History::of(&state)) })
 }
 
 /// With `--show-kubectl`, a client that tells what it sends.
@@ -241,7 +244,7 @@ async fn remote(connection: &Connection) -> anyhow::Result<Target> {
         .unwrap_or_else(|| "of the current context".to_owned());
     let (client, namespace) = Client::connect(connect_options(connection)).await?;
     let client = narrated(connection, client, || Reach::of(connection));
-    Ok(Target { client, namespace, place: Place::Remote(name) })
+    Ok(Target { client, namespace, place: Place::Remote(name), history: None })
 }
 
 fn connect_options(connection: &Connection) -> ConnectOptions {

@@ -1,20 +1,26 @@
 //! Reads logs, any number at a time up to a bound, and hands their lines over one channel.
 //!
-//! Guarantee: the runs of one container are heard one after the other, in the order in which they were opened.
+//! Guarantee: the runs of one container are heard one after the other, in the order in which they were opened. The output
+//! of a pod that was deleted before it could be asked for comes from the history, where there is one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use api::k8s::api::batch::v1::Job;
 use api::k8s::api::core::v1::Pod;
 use api::logs::LogOptions;
 use api::resource::PODS;
 use bytes::BytesMut;
 use client::{ByteStream, Client};
 use futures::StreamExt as _;
+use jiff::SignedDuration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::sources::Source;
+use crate::history::folder::History;
+use crate::history::logs::{self, Reading};
+use crate::view::facts;
 
 /// Logs read at the same time; further ones wait, and lose nothing, since logs are files.
 const MAX_OPEN_LOGS: usize = 64;
@@ -45,7 +51,7 @@ pub(crate) enum Piece {
 /// The readers of logs. Dropped, they stop.
 pub(crate) struct Pump {
     client: Client,
-    namespace: String,
+    place: Arc<Place>,
     options: LogOptions,
     permits: Arc<Semaphore>,
     tasks: JoinSet<()>,
@@ -56,13 +62,26 @@ pub(crate) struct Pump {
     pub(crate) open: usize,
 }
 
+/// Whose logs are read.
+struct Place {
+    namespace: String,
+    job: String,
+    history: Option<History>,
+}
+
 impl Pump {
-    /// Readers with these options, and the channel that their lines come from.
-    pub(crate) fn new(client: Client, namespace: &str, options: LogOptions) -> (Self, mpsc::Receiver<Piece>) {
+    /// Readers of a Job's logs with these options, and the channel that their lines come from.
+    pub(crate) fn new(
+        client: Client,
+        job: &Job,
+        options: LogOptions,
+        history: Option<History>,
+    ) -> (Self, mpsc::Receiver<Piece>) {
         let (sender, receiver) = mpsc::channel(MAX_LINES_WAITING);
         let permits = Arc::new(Semaphore::new(MAX_OPEN_LOGS));
-        let (namespace, tasks) = (namespace.to_owned(), JoinSet::new());
-        let pump = Self { client, namespace, options, permits, tasks, sender, last_runs: HashMap::new(), open: 0 };
+        let (namespace, job) = (facts::namespace(job).to_owned(), facts::name(job).to_owned());
+        let (place, tasks) = (Arc::new(Place { namespace, job, history }), JoinSet::new());
+        let pump = Self { client, place, options, permits, tasks, sender, last_runs: HashMap::new(), open: 0 };
         (pump, receiver)
     }
 
@@ -72,7 +91,7 @@ impl Pump {
         options.container = Some(source.container.clone());
         options.previous = source.is_previous;
         options.follow &= !source.is_previous;
-        let (client, namespace) = (self.client.clone(), self.namespace.clone());
+        let (client, place) = (self.client.clone(), self.place.clone());
         let (sender, permits) = (self.sender.clone(), self.permits.clone());
         self.open += 1;
         let (done, next) = oneshot::channel();
@@ -86,7 +105,11 @@ impl Pump {
             let _done: oneshot::Sender<()> = done;
             let _permit = permits.acquire_owned().await;
             let source = Arc::new(source);
-            let error = read(&client, &namespace, options, &source, &sender).await.err().map(|error| error.to_string());
+            let read = match read(&client, &place.namespace, options.clone(), &source, &sender).await {
+                Err(error) if error.is_not_found() => read_archived(&place, &options, &source, &sender, error).await,
+                read => read,
+            };
+            let error = read.err().map(|error| error.to_string());
             // The receiver is gone only when nobody looks any more.
             let _ = sender.send(Piece::Ended { source, error }).await;
         });
@@ -128,6 +151,37 @@ async fn read(
         let _ = sender.send(line(buffer)).await;
     }
     Ok(())
+}
+
+/// Reads from the history what a pod that is gone printed; the server knows nothing of it any more.
+///
+/// # Errors
+/// That of the server, when the history has nothing of it either.
+async fn read_archived(
+    place: &Arc<Place>,
+    options: &LogOptions,
+    source: &Arc<Source>,
+    sender: &mpsc::Sender<Piece>,
+    gone: client::Error,
+) -> Result<(), client::Error> {
+    let since = options.since_seconds.map(|seconds| crate::time::now() - SignedDuration::from_secs(seconds));
+    let reading = Reading { tail: options.tail_lines, since, timestamps: options.timestamps };
+    let (place, source, sender) = (place.clone(), source.clone(), sender.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let Some(history) = &place.history else { return false };
+        let line = |line: &[u8]| {
+            let bytes = bytes::Bytes::copy_from_slice(line);
+            // Nobody looks any more when this fails.
+            let _ = sender.blocking_send(Piece::Line { source: source.clone(), bytes });
+        };
+        // A file that moves on between the look and the reading is found by the next look; it moves twice at most.
+        (0..3).any(|_| {
+            let found = logs::of_gone_pod(history, &place.namespace, &place.job, &source.pod, &source.uid);
+            let mut found = found.iter().filter(|file| file.container == source.container && file.run == source.run);
+            found.any(|file| logs::read(&file.path, &reading, line).is_ok())
+        })
+    });
+    if read.await.unwrap_or(false) { Ok(()) } else { Err(gone) }
 }
 
 /// Opens the log of one run and no other.

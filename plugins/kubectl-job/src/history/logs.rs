@@ -31,6 +31,21 @@ pub(crate) struct Reading {
     pub(crate) timestamps: bool,
 }
 
+/// The logs of a pod that may be on their way into the history. They are looked for along that way, so that none is
+/// missed that moves on meanwhile.
+pub(crate) fn of_gone_pod(history: &History, namespace: &str, job: &str, pod: &str, uid: &str) -> Vec<LogFile> {
+    if pod.contains('/') || uid.contains('/') || uid.is_empty() {
+        return Vec::new();
+    }
+    let [gone, there] = history.unfiled();
+    let mut files = unfiled(&there.join(uid));
+    files.extend(unfiled(&gone.join(uid)));
+    if let Some(run) = history.find(namespace, job) {
+        files.extend(filed(&history.path(&run.id).join(LOGS).join(pod)));
+    }
+    files
+}
+
 /// The logs of a pod of a run: taken in by it, or still where the kubelet left them.
 pub(crate) fn of_pod(history: &History, run: &Run, pod: &str, uid: &str) -> Vec<LogFile> {
     if pod.contains('/') || uid.contains('/') {

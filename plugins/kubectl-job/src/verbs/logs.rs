@@ -88,6 +88,7 @@ async fn follow(args: &LogsArgs, target: &Target, job: Job, printer: &mut Printe
         container: args.read.container.clone(),
         timeout: None,
         fail_on_stuck: None,
+        history: target.history.clone(),
     };
     let mut follower = Follower::new(target.client.clone(), job, manner, printer);
     let ending = follower.run(&mut interrupts).await;

@@ -220,6 +220,7 @@ async fn attach(
         container: None,
         timeout: how.timeout.map(|span| span.0),
         keys: key_rights(target, how.on_interrupt),
+        history: target.history.clone(),
         fail_on_stuck: patience.or_else(|| target.is_ephemeral().then_some(EPHEMERAL_PATIENCE)),
     };
     let mut follower = Follower::new(target.client.clone(), job, manner, printer);

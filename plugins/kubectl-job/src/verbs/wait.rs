@@ -215,7 +215,11 @@ impl Wait<'_> {
         let similar = select::similar(self.target, &JOBS, name).await;
         let meant = if similar.is_empty() { String::new() } else { format!("; did you mean {}?", similar.join(", ")) };
         let namespace = &self.target.namespace;
-        escape(&format!("still no Job {name} in namespace {namespace}; waiting for it{meant}")).into_owned()
+        let past = self.target.history.as_ref().and_then(|history| history.find(namespace, name));
+        let past = past.map_or_else(String::new, |run| {
+            format!("; one that is gone was {} (kubectl job why {name})", run.verdict())
+        });
+        escape(&format!("still no Job {name} in namespace {namespace}; waiting for it{meant}{past}")).into_owned()
     }
 
     async fn last_lines(&self, name: &str) -> anyhow::Result<()> {

@@ -39,6 +39,12 @@ pub(super) fn steps() -> Vec<Step> {
             .exits(5)
             .err_has("Job held is stuck * Suspended"),
     ]);
+    // Pods that go with their Job at once, often before their output could be asked for, lose none of it.
+    steps.extend((0..8).map(|number| {
+        step(&format!("run brief{number} --image app --ttl 0s -- sh -c 'echo one; echo two'"))
+            .out("one\ntwo")
+            .err_has(&format!("Job brief{number} Complete after *"))
+    }));
     steps
 }
 
