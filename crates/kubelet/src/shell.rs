@@ -4,7 +4,10 @@
 //! as pods on the node; starts in flight are bounded by the runtime.
 
 mod access;
+mod config;
+mod entry;
 mod ephemeral;
+mod files;
 mod heartbeat;
 mod images;
 mod known;
@@ -12,16 +15,17 @@ mod last_words;
 mod lifecycle;
 mod names;
 mod node;
+mod perform;
 mod pod_logs;
 mod prepare;
 mod prober;
 mod sessions;
+mod statuses;
 mod updates;
 mod volumes;
 mod worker;
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -39,61 +43,16 @@ use tokio::sync::{OnceCell, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{error, warn};
 
-use crate::addresses::{PodRange, Pool};
-use crate::image::ImageRule;
+use crate::addresses::Pool;
 use crate::logs::{LogStream, Logs};
 use crate::plan::NodeFacts;
 use crate::runtime::{ExitReceiver, Exited, Runtime};
+pub use config::KubeletConfig;
+use entry::PodEntry;
+use files::{remove, sweep};
 use known::{Known, Pods};
 use pod_logs::Readable;
 pub use sessions::{ForwardTarget, connect};
-use worker::PodEntry;
-
-/// Directory of the pods' working directories, under the state directory.
-const SCRATCH: &str = "pods";
-/// Directory of the pods' credentials, beside it, so that nothing a pod writes meets them.
-const CREDENTIALS: &str = "credentials";
-
-/// Settings of a kubelet.
-#[derive(Clone, Debug)]
-pub struct KubeletConfig {
-    /// The node's name: pods whose `spec.nodeName` it is run here.
-    pub node_name: String,
-    /// Where logs and scratch directories go. Removed with each pod; those of pods that are gone, at the first list.
-    pub state_directory: PathBuf,
-    /// Where the logs of pods that are gone are handed to, `UID/CONTAINER/RUN.log` each: by a rename, so it must be a
-    /// directory of the same file system. They are that directory's owner's from then on. Without one they are removed.
-    pub log_archive: Option<PathBuf>,
-    /// Which images stand for which programs.
-    pub image_rules: Vec<ImageRule>,
-    /// Whether images that no rule maps are pulled from their registries.
-    pub pulls_images: bool,
-    /// `status.hostIP` of every pod, and `status.podIP` of those that have no address of their own.
-    pub host_ip: String,
-    /// The addresses of pods; `None` when they can have none of their own.
-    pub pod_range: Option<PodRange>,
-    /// `status.capacity.pods` of the node.
-    pub pods_max: u32,
-    /// Whether the node renews a Lease: not where time jumps, since each renewal would be a stop on the way.
-    pub heartbeat: bool,
-}
-
-impl KubeletConfig {
-    /// The usual settings for a node of that name.
-    pub fn new(node_name: &str, state_directory: PathBuf) -> Self {
-        Self {
-            node_name: node_name.to_owned(),
-            state_directory,
-            log_archive: None,
-            image_rules: Vec::new(),
-            pulls_images: false,
-            host_ip: "127.0.0.1".to_owned(),
-            pod_range: None,
-            pods_max: 4096,
-            heartbeat: true,
-        }
-    }
-}
 
 /// A runtime with what belongs to it.
 pub struct Containers {
@@ -223,64 +182,8 @@ impl Shared {
     /// Whether this machine lets the runtime make sandboxes.
     async fn has_sandboxes(&self) -> bool {
         // Asks the supervisor the first time.
-        let _starting = worker::Starting::count(self);
+        let _starting = perform::Starting::count(self);
         self.runtime.has_sandboxes().await
-    }
-
-    /// UIDs of pods that have files, from this kubelet or one before.
-    fn uids_on_disk(&self) -> HashSet<String> {
-        if !self.runtime.runs_programs() {
-            return HashSet::new();
-        }
-        let state = &self.config.state_directory;
-        let roots = [self.log_root(), state.join(SCRATCH), state.join(CREDENTIALS)];
-        let entries = roots.into_iter().filter_map(|root| std::fs::read_dir(root).ok()).flatten().flatten();
-        entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| is_uid(name)).collect()
-    }
-
-    fn log_root(&self) -> PathBuf {
-        self.config.state_directory.join("logs")
-    }
-
-    fn scratch(&self, uid: &str) -> PathBuf {
-        self.config.state_directory.join(SCRATCH).join(uid)
-    }
-
-    fn credentials(&self, uid: &str) -> PathBuf {
-        self.config.state_directory.join(CREDENTIALS).join(uid)
-    }
-
-    /// Removes what a pod that is gone has left, on disk or in memory.
-    fn clean_up(&self, uid: &str) {
-        if !self.runtime.runs_programs() {
-            return self.logs.forget(&self.log_root().join(uid));
-        }
-        self.archive_logs(uid);
-        volumes::clean_up(&self.scratch(uid));
-        for directory in [self.log_root().join(uid), self.scratch(uid), self.credentials(uid)] {
-            remove(&directory);
-        }
-    }
-}
-
-impl Shared {
-    /// Hands the logs of a pod that is gone to whoever keeps them. What cannot be handed over is removed with the rest.
-    fn archive_logs(&self, uid: &str) {
-        let Some(archive) = &self.config.log_archive else { return };
-        match std::fs::rename(self.log_root().join(uid), archive.join(uid)) {
-            // A pod that printed nothing has left no logs.
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                warn!(pod = uid, archive = %archive.display(), %error, "logs of a pod are not kept");
-            }
-            _ => {}
-        }
-    }
-}
-
-fn remove(directory: &Path) {
-    // Programs may have shut directories of their own.
-    if let Err(error) = ::images::remove_tree(directory) {
-        warn!(directory = %directory.display(), %error, "files of a pod stay behind");
     }
 }
 
@@ -337,20 +240,6 @@ fn route(shared: &Shared, exited: Exited) {
     }
 }
 
-/// Removes the files of pods that went while no kubelet looked, as upstream's `cleanupOrphanedPodDirs` does.
-fn sweep(shared: &Shared, objects: &[Arc<Object>]) {
-    let present: HashSet<&str> = objects.iter().map(|object| object.meta().uid.as_str()).collect();
-    for uid in shared.uids_on_disk().iter().filter(|uid| !present.contains(uid.as_str())) {
-        shared.clean_up(uid);
-    }
-}
-
-/// Whether a file's name is a UUID: nothing else in the directory is the kubelet's to remove.
-fn is_uid(name: &str) -> bool {
-    let groups = name.split('-').map(str::len);
-    groups.eq([8, 4, 4, 4, 12]) && name.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-}
-
 fn restart(shared: &Arc<Shared>, workers: &mut JoinSet<()>, objects: &[Arc<Object>]) {
     let present: HashSet<&Uid> = objects.iter().map(|object| &object.meta().uid).collect();
     // In an order of their own, not the map's, which differs from run to run.
@@ -370,9 +259,9 @@ fn apply(shared: &Arc<Shared>, workers: &mut JoinSet<()>, object: &Arc<Object>) 
             Known::Live(entry) => entry.tell(|inbox| inbox.object = Some(Arc::clone(object))),
             Known::Ended(_) => false,
         };
-        if !told && worker::awaits_delete(meta) {
+        if !told && statuses::awaits_delete(meta) {
             // Deleted before its last status was written: the grace period is this kubelet's to end.
-            workers.spawn(worker::delete(Arc::clone(shared), meta.uid.clone(), known.key().clone()));
+            workers.spawn(statuses::delete(Arc::clone(shared), meta.uid.clone(), known.key().clone()));
         }
         return;
     }

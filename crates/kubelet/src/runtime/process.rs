@@ -6,53 +6,42 @@
 //! itself takes its containers with it, each of which is reported as killed, and is replaced.
 
 mod beside;
+mod ends;
 mod leftovers;
 mod link;
 mod output;
+mod shared;
+mod starts;
 mod stdio;
 mod strays;
 mod supervision;
 mod taps;
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use api::session::Streams;
 use clock::SharedClock;
-use dashmap::DashMap;
 use futures::FutureExt;
-use parking_lot::Mutex;
-use tokio::sync::{Notify, OnceCell, Semaphore, mpsc, oneshot};
+use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::logs::Logs;
-use crate::plan::SIGKILL;
-use crate::runtime::sandbox::{Mount, Root, Sandbox, Stage};
+use crate::runtime::sandbox::{Root, Sandbox};
 use crate::runtime::{
-    ContainerId, ContainerSpec, ExecSpec, ExitReceiver, ExitStatus, Exited, Runtime, RuntimeFuture, Session,
-    StartError, Started, Stdin, session, wire,
+    ContainerId, ContainerSpec, ExecSpec, ExitReceiver, Runtime, RuntimeFuture, Session, StartError, Started,
 };
-use output::Output;
-use stdio::Far;
+use shared::{Outbox, Shared, supervisor_is_gone};
 use supervision::Launcher;
-use taps::Taps;
 
 /// The variable that marks every process of a container, for people and for sweeping up after a dead supervisor.
 pub const CONTAINER_VARIABLE: &str = "KUBECTL_JOB_CONTAINER";
 
-/// Names the sandbox that is made to see whether one can be made.
-const PROBE: &str = "sandbox-probe";
-const PROBE_TARGET: &str = "/sandbox-probe";
-const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-/// Starts that the supervisor has not answered yet. With three descriptors each they stay below the 253 of one message.
-const STARTS_IN_FLIGHT_MAX: usize = 64;
 /// Ends that the kubelet has not taken yet; a full channel holds back the tasks that report, and drops nothing.
 const EXITS_WAITING_MAX: usize = 1024;
 /// How long the supervisor may take to kill everything at the end.
@@ -92,57 +81,6 @@ pub struct ProcessRuntime {
     shared: Arc<Shared>,
 }
 
-/// What the runtime's tasks share.
-struct Shared {
-    clock: SharedClock,
-    logs: Arc<Logs>,
-    next_token: AtomicU64,
-    containers: DashMap<ContainerId, Container>,
-    live: Mutex<HashMap<u64, Live>>,
-    outbox: Mutex<Outbox>,
-    outbox_filled: Notify,
-    starts: Arc<Semaphore>,
-    exits: mpsc::Sender<Exited>,
-    /// Whether the machine lets this user make sandboxes, once that was tried.
-    has_sandboxes: OnceCell<bool>,
-    /// A token was freed.
-    ended: Notify,
-    /// Nothing starts any more. Set once, under the lock of `supervisor`.
-    closed: AtomicBool,
-    supervisor: Mutex<Option<Child>>,
-}
-
-/// A container that was not reported as ended.
-struct Container {
-    token: u64,
-    taps: Arc<Taps>,
-}
-
-/// A process between its start command and its end: a container's main process, or one beside it.
-struct Live {
-    container: ContainerId,
-    is_main: bool,
-    program: String,
-    started: Option<Answer>,
-    exited: End,
-}
-
-type Answer = oneshot::Sender<Result<Started, StartError>>;
-type End = oneshot::Sender<(ExitStatus, jiff::Timestamp)>;
-
-/// What comes of a start command: whether the process runs, and how it ended.
-struct Fate {
-    started: oneshot::Receiver<Result<Started, StartError>>,
-    ended: oneshot::Receiver<(ExitStatus, jiff::Timestamp)>,
-}
-
-/// Commands that were not sent yet. Bounded by the starts in flight and by a few kills per container.
-#[derive(Default)]
-struct Outbox {
-    bytes: Vec<u8>,
-    descriptors: Vec<OwnedFd>,
-}
-
 impl ProcessRuntime {
     /// Starts the supervisor and answers with the runtime and the stream of ends. Call within a tokio runtime.
     ///
@@ -173,256 +111,6 @@ impl ProcessRuntime {
     /// Process id of the supervisor; `None` after shutdown, and while a dead one is being replaced.
     pub fn supervisor_pid(&self) -> Option<u32> {
         self.shared.supervisor.lock().as_ref().map(Child::id)
-    }
-}
-
-impl Shared {
-    fn new(clock: SharedClock, logs: Arc<Logs>, exits: mpsc::Sender<Exited>, supervisor: Child) -> Self {
-        Self {
-            clock,
-            logs,
-            next_token: AtomicU64::new(1),
-            containers: DashMap::new(),
-            live: Mutex::default(),
-            outbox: Mutex::default(),
-            outbox_filled: Notify::new(),
-            starts: Arc::new(Semaphore::new(STARTS_IN_FLIGHT_MAX)),
-            exits,
-            has_sandboxes: OnceCell::new(),
-            ended: Notify::new(),
-            closed: AtomicBool::new(false),
-            supervisor: Mutex::new(Some(supervisor)),
-        }
-    }
-
-    fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
-    }
-
-    /// Queues the start of a container.
-    fn queue_container(
-        self: &Arc<Self>,
-        spec: ContainerSpec,
-    ) -> Result<oneshot::Receiver<Result<Started, StartError>>, StartError> {
-        let (near, far) = open_streams(spec.stdin != Stdin::None, spec.tty)?;
-        let taps = Arc::new(Taps::new(near.stdin, spec.stdin, near.terminal));
-        let output = Output::new(near.stdout, near.stderr, self.logs.writer(spec.log_path), Arc::clone(&taps));
-        let token = self.next_token.fetch_add(1, Ordering::Relaxed);
-        self.containers.insert(spec.id.clone(), Container { token, taps });
-        let (argv, sandbox, memory_limit) = (&spec.argv, spec.sandbox.as_ref(), spec.memory_limit);
-        let process = Process { program: &spec.program, argv, env: &spec.env, cwd: &spec.cwd, sandbox, memory_limit };
-        let fate = self.queue(token, None, &spec.id, &process, far);
-        tokio::spawn(Arc::clone(self).follow(spec.id, output, fate.ended));
-        Ok(fate.started)
-    }
-
-    /// Queues the start of a process.
-    fn queue(&self, token: u64, within: Option<u64>, container: &ContainerId, process: &Process<'_>, far: Far) -> Fate {
-        let (answer, started) = oneshot::channel();
-        let (exited, ended) = oneshot::channel();
-        let program = process.argv.first().cloned().unwrap_or_default();
-        let live =
-            Live { container: container.clone(), is_main: within.is_none(), program, started: Some(answer), exited };
-        let mark = (CONTAINER_VARIABLE, &*container.0);
-        let env: Vec<(&str, &str)> =
-            process.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([mark]).collect();
-        let Process { program, cwd, argv, sandbox, memory_limit, .. } = *process;
-        let start =
-            wire::Start { token, within, stdio: far.stdio, memory_limit, program, cwd, argv, env: &env, sandbox };
-        {
-            // Known before the command leaves, so that no answer finds a stranger; under one lock with the command, so
-            // that a start which is given up with a dead supervisor never reaches the next one.
-            let mut outbox = self.outbox.lock();
-            self.live.lock().insert(token, live);
-            wire::encode_start(&mut outbox.bytes, &start);
-            outbox.descriptors.extend(far.descriptors);
-        }
-        self.outbox_filled.notify_one();
-        Fate { started, ended }
-    }
-
-    /// Makes one sandbox, with a mount where the host has nothing, to see whether that works.
-    async fn probe_sandboxes(&self) -> bool {
-        let mount = Mount { target: PROBE_TARGET.into(), source: "/".into(), ..Mount::default() };
-        let sandbox = Sandbox { hostname: "probe".to_owned(), mounts: vec![mount], ..Sandbox::default() };
-        self.probe(&sandbox).await.is_ok()
-    }
-
-    /// Starts a program that ends at once in a sandbox.
-    async fn probe(&self, sandbox: &Sandbox) -> Result<(), StartError> {
-        let (token, id) = (self.next_token.fetch_add(1, Ordering::Relaxed), ContainerId(PROBE.into()));
-        let (argv, env) = (["true".to_owned()], [("PATH".to_owned(), DEFAULT_PATH.to_owned())]);
-        let (program, cwd, sandbox) = (Path::new("true"), Path::new("/"), Some(sandbox));
-        let process = Process { program, argv: &argv, env: &env, cwd, sandbox, memory_limit: None };
-        let (_near, far) = open_streams(false, false)?;
-        let permit = self.starts.acquire().await.map_err(|_| supervisor_is_gone())?;
-        let fate = self.queue(token, None, &id, &process, far);
-        permit.forget();
-        fate.started.await.unwrap_or_else(|_| Err(supervisor_is_gone()))?;
-        // Nobody is told of its end, which comes by itself.
-        let _ = fate.ended.await;
-        Ok(())
-    }
-
-    /// Queues the start of a process beside a container's main one, whose token this is.
-    async fn exec(self: &Arc<Self>, spec: ExecSpec) -> Result<Session, StartError> {
-        let permit = self.starts.acquire().await.map_err(|_| supervisor_is_gone())?;
-        let within = self.containers.get(&spec.container).map(|container| container.token).ok_or_else(not_running)?;
-        let (near, far) = open_streams(spec.streams.stdin, spec.streams.tty)?;
-        let token = self.next_token.fetch_add(1, Ordering::Relaxed);
-        let (argv, sandbox, memory_limit) = (&spec.argv, None, None);
-        let process = Process { program: &spec.program, argv, env: &spec.env, cwd: &spec.cwd, sandbox, memory_limit };
-        let fate = self.queue(token, Some(within), &spec.container, &process, far);
-        permit.forget();
-        fate.started.await.unwrap_or_else(|_| Err(supervisor_is_gone()))?;
-        let (session, peer) = session::pair(spec.streams.stdin);
-        let shared = Arc::clone(self);
-        tokio::spawn(async move {
-            beside::run(near, peer, spec.streams, fate.ended).await;
-            if spec.ends_with_client {
-                // Of no effect when it has ended: tokens are not used twice.
-                shared.signal(token, SIGKILL);
-            }
-        });
-        Ok(session)
-    }
-
-    fn signal(&self, token: u64, signal: i32) {
-        wire::encode_kill(&mut self.outbox.lock().bytes, token, signal);
-        self.outbox_filled.notify_one();
-    }
-
-    /// Owns one container's output and reports its end once: after the processes are gone and the log is complete.
-    async fn follow(
-        self: Arc<Self>,
-        id: ContainerId,
-        mut output: Output,
-        mut end: oneshot::Receiver<(ExitStatus, jiff::Timestamp)>,
-    ) {
-        let mut ended = None;
-        tokio::select! {
-            () = output.copy(&*self.clock) => {}
-            result = &mut end => ended = Some(result),
-        }
-        let result = match ended {
-            None => (&mut end).await,
-            Some(result) => {
-                output.drain(&*self.clock).await;
-                result
-            }
-        };
-        output.finish(self.clock.now());
-        // No sender is left when the start failed: then there is no end to report.
-        let Ok((status, finished_at)) = result else { return };
-        self.containers.remove(&id);
-        self.ended.notify_one();
-        let _ = self.exits.send(Exited { id, status, finished_at }).await;
-    }
-
-    /// Takes one report of the supervisor in.
-    fn take(&self, report: wire::Report) {
-        match report {
-            wire::Report::Started { token, pid } => {
-                if let Some(started) = self.live.lock().get_mut(&token).and_then(|live| live.started.take()) {
-                    self.starts.add_permits(1);
-                    let _ = started.send(Ok(Started { pid, started_at: self.clock.now() }));
-                }
-            }
-            wire::Report::StartFailed { token, stage, errno } => {
-                let Some(live) = self.live.lock().remove(&token) else { return };
-                self.starts.add_permits(1);
-                self.forget(&live);
-                let error = match errno {
-                    // Said of a container that ended before the process beside it started.
-                    NO_SUCH_PROCESS if !live.is_main => not_running(),
-                    errno if stage == Stage::Exec => StartError::Exec(exec_error(&live.program, errno)),
-                    errno => StartError::Sandbox(stage, io::Error::from_raw_os_error(errno).to_string()),
-                };
-                live.started.map(|started| started.send(Err(error)));
-            }
-            wire::Report::Exited { token, code, signal, out_of_memory } => {
-                let Some(live) = self.live.lock().remove(&token) else { return };
-                let status = match signal {
-                    _ if out_of_memory => ExitStatus::OutOfMemory,
-                    0 => ExitStatus::Code(code),
-                    signal => ExitStatus::Signal(signal),
-                };
-                let _ = live.exited.send((status, self.clock.now()));
-            }
-        }
-    }
-
-    /// Forgets a container that did not start.
-    fn forget(&self, live: &Live) {
-        if live.is_main {
-            self.containers.remove(&live.container);
-        }
-    }
-
-    /// The supervisor is gone: nothing runs any more, or is killed now.
-    fn supervisor_ended(&self) {
-        let live: Vec<Live> = {
-            let mut outbox = self.outbox.lock();
-            *outbox = Outbox::default();
-            self.live.lock().drain().map(|(_, live)| live).collect()
-        };
-        if self.is_closed() {
-            self.starts.close();
-        } else {
-            warn!(containers = live.len(), "the pod supervisor died; its containers are killed and it is replaced");
-            strays::kill(&live.iter().map(|live| &*live.container.0).collect());
-        }
-        let now = self.clock.now();
-        for container in live {
-            match container.started {
-                Some(started) => {
-                    self.starts.add_permits(1);
-                    if container.is_main {
-                        self.containers.remove(&container.container);
-                    }
-                    drop(started.send(Err(supervisor_is_gone())));
-                }
-                None => drop(container.exited.send((ExitStatus::Signal(9), now))),
-            }
-        }
-    }
-}
-
-/// What to run.
-struct Process<'a> {
-    program: &'a Path,
-    argv: &'a [String],
-    env: &'a [(String, String)],
-    cwd: &'a Path,
-    sandbox: Option<&'a Sandbox>,
-    memory_limit: Option<u64>,
-}
-
-/// ESRCH.
-const NO_SUCH_PROCESS: i32 = nix::errno::Errno::ESRCH as i32;
-
-fn open_streams(stdin: bool, tty: bool) -> Result<(stdio::Near, Far), StartError> {
-    stdio::open(stdin, tty).map_err(|error| StartError::Runtime(format!("make pipes: {error}")))
-}
-
-fn not_running() -> StartError {
-    StartError::Exec("cannot exec in a stopped container".to_owned())
-}
-
-fn supervisor_is_gone() -> StartError {
-    StartError::Runtime("the pod supervisor is gone".to_owned())
-}
-
-/// The text that upstream's runtimes give for a program that does not start.
-fn exec_error(program: &str, errno: i32) -> String {
-    let error = io::Error::from_raw_os_error(errno);
-    match error.kind() {
-        io::ErrorKind::NotFound => format!("exec: \"{program}\": stat {program}: no such file or directory"),
-        io::ErrorKind::PermissionDenied => format!("exec: \"{program}\": permission denied"),
-        _ => {
-            let text = nix::errno::Errno::from_raw(errno).desc().to_lowercase();
-            format!("exec {program}: {text}")
-        }
     }
 }
 

@@ -23,8 +23,8 @@ use client::Error;
 use serde_json::json;
 
 use super::Shared;
+use super::entry::PodEntry;
 use super::prepare::Refusal;
-use super::worker::PodEntry;
 use crate::environment::{API_SERVICE, API_SERVICE_NAMESPACE, ApiAddress, service_variables};
 
 /// The ConfigMap of each namespace that says how to trust the API server.

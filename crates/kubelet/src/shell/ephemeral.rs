@@ -10,7 +10,7 @@ use controller::Severity;
 use tracing::warn;
 
 use super::Shared;
-use super::worker::PodEntry;
+use super::entry::PodEntry;
 use crate::{sandbox, unsupported};
 
 /// The pod as it is now, when another generation of its spec has come.

@@ -9,8 +9,9 @@ use images::{Identity, Image, Login, Name, RunConfig};
 use jiff::SignedDuration;
 
 use super::Shared;
+use super::entry::PodEntry;
+use super::perform::tell;
 use super::prepare::Refusal;
-use super::worker::{PodEntry, tell};
 use crate::image::ImageSource;
 use crate::plan::{ImageStatus, PodEvent};
 use crate::runtime::sandbox::Root;

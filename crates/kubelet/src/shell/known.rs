@@ -8,8 +8,8 @@ use api::{ObjectKey, Uid};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
+use super::entry::PodEntry;
 use super::pod_logs::Readable;
-use super::worker::PodEntry;
 
 /// A pod that this kubelet knows.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
-use super::worker::PodEntry;
+use super::entry::PodEntry;
 use super::{Shared, volumes};
 use crate::logs::Logs;
 use crate::runtime::ExitStatus;

@@ -9,8 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::{JoinError, JoinSet};
 use tracing::{debug, error};
 
+use super::entry::PodEntry;
+use super::perform::tell;
 use super::prober::{self, http};
-use super::worker::{PodEntry, tell};
 use super::{Shared, prepare, sessions};
 use crate::plan::{Hook, Plan, PodEvent, ProbeKind, Probed, State};
 

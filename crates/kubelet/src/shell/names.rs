@@ -25,8 +25,8 @@ use tokio::sync::Notify;
 use tracing::warn;
 
 use super::Shared;
+use super::entry::PodEntry;
 use super::prepare::Refusal;
-use super::worker::PodEntry;
 use crate::names::{self, Directory, OwnName, Source};
 use crate::resolver;
 use crate::runtime::sandbox::Mount;

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tracing::debug;
 
-use super::worker::PodEntry;
+use super::entry::PodEntry;
 use super::{Shared, heartbeat, prepare};
 use crate::environment::Host;
 

@@ -1,15 +1,15 @@
 //! From a container's spec to one resolved run: program, arguments, environment, directory.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use api::k8s::api::core::v1::{ConfigMap, Container, Secret};
 use client::Error;
 
 use super::Shared;
+use super::entry::PodEntry;
 use super::images::{self, Ready};
-use super::worker::PodEntry;
 use crate::environment::{self, HOST_VARIABLES, Host, References, Sources};
 use crate::image::{self, Entry, ImageSource, POD_IP_VARIABLE, entry, find_program};
 use crate::logs::Logs;
@@ -110,23 +110,12 @@ pub(super) async fn prepare(
         return Ok(Prepared { spec: acted(pod, id, log_path), told: false, stop_signal: None });
     }
     refuse_root(pod, container, ready.as_ref())?;
-    let command = container.command.as_deref().unwrap_or_default();
-    let args = container.args.as_deref().unwrap_or_default();
-    let words = |words: &[String]| environment::expand_words(words, &given);
-    let (command, args) = (words(command), words(args));
-    let argv = match &ready {
-        Some(ready) => image::entry_of_image(&ready.config, &command, &args)
-            .ok_or_else(|| Refusal::Create("no command specified".to_owned()))?,
-        None => match entry(&facts.image, &command, &args, program) {
-            Entry::Words(argv) => argv,
-            Entry::Unmapped(message) => return Err(Refusal::Image(message)),
-        },
-    };
+    let argv = words(container, &facts.image, program, ready.as_ref(), &given)?;
     let mut env = match &ready {
         Some(ready) => with_image_variables(ready, given, container),
         None => with_host_variables(given),
     };
-    if program.is_some() && command.is_empty() {
+    if program.is_some() && container.command.as_ref().is_none_or(Vec::is_empty) {
         env.entry(POD_IP_VARIABLE.to_owned()).or_insert_with(|| host.pod_ip.clone());
     }
     let tty = container.tty == Some(true);
@@ -139,18 +128,48 @@ pub(super) async fn prepare(
         Some(ready) => directory_in_image(container, ready),
         None => directory(shared, pod, container, sandbox.is_some())?,
     };
-    let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
-    let name = argv.first().map(String::as_str).unwrap_or_default();
-    let program = match sandbox {
-        // What is there is known only from within.
-        Some(_) => PathBuf::from(name),
-        None => find_program(name, path, &cwd).map_err(Refusal::Program)?,
-    };
+    let program = program_of(&argv, &env, &cwd, sandbox.is_some())?;
     let (env, pod) = (env.into_iter().collect(), pod.pod.clone());
     let (told, stop_signal) = ready.map_or((false, None), |ready| (ready.told, images::stop_signal(&ready.config)));
     let (stdin, memory_limit) = (stdin(container), environment::memory_limit(container));
     let spec = ContainerSpec { id, pod, program, argv, env, cwd, log_path, stdin, tty, memory_limit, sandbox };
     Ok(Prepared { spec, told, stop_signal })
+}
+
+/// The words to run: the container's, or its image's.
+fn words(
+    container: &Container,
+    image: &str,
+    program: Option<&Path>,
+    ready: Option<&Ready>,
+    given: &BTreeMap<String, String>,
+) -> Result<Vec<String>, Refusal> {
+    let expanded = |words: &Option<Vec<String>>| environment::expand_words(words.as_deref().unwrap_or_default(), given);
+    let (command, args) = (expanded(&container.command), expanded(&container.args));
+    match ready {
+        Some(ready) => image::entry_of_image(&ready.config, &command, &args)
+            .ok_or_else(|| Refusal::Create("no command specified".to_owned())),
+        None => match entry(image, &command, &args, program) {
+            Entry::Words(argv) => Ok(argv),
+            Entry::Unmapped(message) => Err(Refusal::Image(message)),
+        },
+    }
+}
+
+/// The program that the first word names.
+fn program_of(
+    argv: &[String],
+    env: &BTreeMap<String, String>,
+    cwd: &Path,
+    is_sandboxed: bool,
+) -> Result<PathBuf, Refusal> {
+    let name = argv.first().map(String::as_str).unwrap_or_default();
+    if is_sandboxed {
+        // What is there is known only from within.
+        return Ok(PathBuf::from(name));
+    }
+    let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
+    find_program(name, path, cwd).map_err(Refusal::Program)
 }
 
 /// The sandbox of a container that needs one.

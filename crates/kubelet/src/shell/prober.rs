@@ -12,7 +12,8 @@ use api::k8s::apimachinery::pkg::util::intstr::IntOrString;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpStream;
 
-use super::worker::{PodEntry, container_id};
+use super::entry::PodEntry;
+use super::perform::container_id;
 use super::{Shared, lifecycle, prepare};
 use crate::environment;
 use crate::plan::{Answer, ProbeKind, Probed};

@@ -17,8 +17,9 @@ use futures::stream::{self, StreamExt};
 use tokio::task::JoinHandle;
 
 use super::Shared;
+use super::entry::PodEntry;
+use super::perform::tell;
 use super::volumes;
-use super::worker::{PodEntry, tell};
 use crate::plan::PodEvent;
 use crate::volumes::{Kind, Projection, Wants, kind, mounted};
 

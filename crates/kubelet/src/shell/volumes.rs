@@ -9,9 +9,9 @@ use api::k8s::api::core::v1::{Container, Pod, PodSpec, Volume, VolumeMount};
 
 use super::Shared;
 use super::access;
+use super::entry::PodEntry;
 use super::images::{self, Ready};
 use super::prepare::{self, Refusal};
-use super::worker::PodEntry;
 use crate::environment::{self, Host, References, Sources};
 use crate::runtime::sandbox::{Mount, Sandbox};
 use crate::volumes::{self, Files, Found, Kind, Wants, disk};
