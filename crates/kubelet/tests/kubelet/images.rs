@@ -73,7 +73,7 @@ async fn a_container_sees_its_image_and_what_every_container_has() {
     let bench = Bench::new();
     let mut spec = shell(
         "disk",
-        "echo made >/made; cat /made; ls /dev; cat /etc/hosts | while read a b; do echo $b; done; id -u; echo words >/dev/termination-log; echo in >/data/x; ls -d /proc/self; cat /dev/null; ls /host-of-the-test",
+        "echo made >/made; cat /made; ls /dev; cat /etc/hosts | while read a b; do echo $b; done; id -u; echo words >/dev/termination-log; echo in >/data/x; ls -d /proc/self; cat /dev/null; ls /host-of-the-test 2>&1",
     );
     spec["volumes"] = json!([{"name": "v", "emptyDir": {}}]);
     spec["containers"][0]["volumeMounts"] = json!([{"name": "v", "mountPath": "/data"}]);
