@@ -114,11 +114,7 @@ impl Cluster {
         server.connect(Arc::new(KubeletConnector(kubelet.clone())));
         if let Some(stepper) = &config.stepper {
             let is_hybrid = matches!(config.pods, Pods::Processes { .. });
-            if is_hybrid {
-                let kubelet = Arc::downgrade(&kubelet);
-                stepper.hold_while(move || kubelet.upgrade().is_some_and(|kubelet| kubelet.busy_containers() > 0));
-            }
-            server.control_clock(Arc::new(time::Control { stepper: stepper.clone(), is_hybrid }));
+            give_clock(stepper, &server, is_hybrid.then_some(&kubelet));
         }
         let log = parts.decision_log();
         server.publish_decisions(Arc::new(move |uid| log.of(uid).iter().map(record_value).collect()));
@@ -198,15 +194,16 @@ impl Cluster {
         self.parts.decisions(object)
     }
 
-    /// The same for whoever asks from elsewhere; once the cluster has ended there are none.
-    pub fn decider(&self) -> impl Fn(&Uid) -> Vec<Decision> + Send + Sync + 'static {
-        let parts = Arc::downgrade(&self.parts);
-        move |object| parts.upgrade().map(|parts| parts.decisions(object)).unwrap_or_default()
-    }
-
     /// The same records in the shape in which people are told of them.
     pub fn records(&self, object: &Uid) -> Vec<explain::Record> {
         self.decisions(object).iter().map(record).collect()
+    }
+
+    /// [`Cluster::records`] for whoever asks from elsewhere; once the cluster has ended there are none.
+    pub fn record_keeper(&self) -> impl Fn(&Uid) -> Vec<explain::Record> + Send + Sync + 'static {
+        let parts = Arc::downgrade(&self.parts);
+        let records = |parts: Arc<Parts>, object: &Uid| parts.decisions(object).iter().map(record).collect();
+        move |object| parts.upgrade().map(|parts| records(parts, object)).unwrap_or_default()
     }
 
     /// Stops a controller and forgets all that it knew, as if its process had died: what it was doing is cut at its next
@@ -319,6 +316,15 @@ fn over_http(local: &Arc<Local>, token: &str) -> Result<Client, client::Error> {
 fn opener(local: &Arc<Local>) -> impl Fn() -> tokio::io::DuplexStream + Clone + Send + Sync + 'static {
     let weak = Arc::downgrade(local);
     move || weak.upgrade().map_or_else(|| tokio::io::duplex(1).0, |local| local.connect())
+}
+
+/// Lets clients of the server move the clock, and holds it while processes run, if there are any.
+fn give_clock(stepper: &Arc<Stepper>, server: &ApiServer, processes: Option<&Arc<Kubelet>>) {
+    if let Some(kubelet) = processes {
+        let kubelet = Arc::downgrade(kubelet);
+        stepper.hold_while(move || kubelet.upgrade().is_some_and(|kubelet| kubelet.busy_containers() > 0));
+    }
+    server.control_clock(Arc::new(time::Control { stepper: stepper.clone(), is_hybrid: processes.is_some() }));
 }
 
 /// Warns of what the node does not honour, as far as it is known when an object comes in.

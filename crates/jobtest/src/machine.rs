@@ -129,16 +129,7 @@ impl Machine {
 
     /// The controllers' decisions on an object.
     pub(crate) fn records(&self, object: &Value) -> Vec<Record> {
-        let record = |decision: testkit::Decision| Record {
-            at: decision.at,
-            rule: decision.note.rule.to_owned(),
-            inputs: decision.note.inputs,
-            decision: decision.note.decision,
-            field: decision.note.field.to_owned(),
-            waits_for: decision.note.waits_for.map(str::to_owned),
-            until: decision.note.until,
-        };
-        self.rig.decisions(object).into_iter().map(record).collect()
+        self.rig.records(object)
     }
 
     /// All output so far.

@@ -53,13 +53,19 @@ impl Target {
 
     /// The same from another working directory: relative paths are made absolute.
     pub fn absolute(text: &str) -> String {
+        Self::below(text, Path::new(""))
+    }
+
+    /// The same as it is meant from this folder: relative paths are made absolute. A bare name is looked for in PATH.
+    pub fn below(text: &str, folder: &Path) -> String {
         const KINDS: [&str; 4] = ["rootfs:", "oci:", "oci-archive:", "docker-archive:"];
         let kind = KINDS.into_iter().find(|kind| text.starts_with(kind)).unwrap_or_default();
         let path = &text[kind.len()..];
         if kind.is_empty() && !path.contains('/') || text == "host:" {
             return text.to_owned();
         }
-        std::path::absolute(path).map_or_else(|_| text.to_owned(), |path| format!("{kind}{}", path.display()))
+        let placed = folder.join(path);
+        std::path::absolute(placed).map_or_else(|_| text.to_owned(), |path| format!("{kind}{}", path.display()))
     }
 }
 

@@ -115,7 +115,7 @@ impl Cluster {
 
     /// The time in the cluster.
     pub fn now(&self) -> Timestamp {
-        self.core.clock.now()
+        self.core.time.clock.now()
     }
 
     /// How much time has passed in the cluster since it started.
@@ -152,7 +152,7 @@ impl Cluster {
     /// When the clock is the machine's.
     pub async fn advance_to_next_timer(&self) -> Option<Timestamp> {
         self.settle().await;
-        let next = self.core.stepper.as_ref().and_then(|stepper| stepper.next_timer())?;
+        let next = self.core.time.stepper.as_ref().and_then(|stepper| stepper.next_timer())?;
         self.advance_to(next).await;
         Some(next)
     }
@@ -162,7 +162,7 @@ impl Cluster {
     /// # Panics
     /// When the clock is the machine's, since then there is always more to come.
     pub async fn settle(&self) {
-        let stepper = self.core.stepper.clone();
+        let stepper = self.core.time.stepper.clone();
         let stepper = stepper.expect("a clock that can be moved: ClockMode::Virtual or ClockMode::Hybrid");
         self.call(move |_| async move { _ = stepper.settled().await }).await;
         self.check().await;
@@ -324,7 +324,7 @@ impl Cluster {
 
     /// In virtual time, waits until nothing is left to do: what is asked now does not depend on how fast anything ran.
     async fn quiet(&self) {
-        if self.core.mode == ClockMode::Virtual {
+        if self.core.time.mode == ClockMode::Virtual {
             self.settle().await;
         }
     }

@@ -10,7 +10,7 @@ use api::logs::LogOptions;
 use api::resource::EVENTS;
 use api::{Gvr, Reply, Request, Status, Verb};
 use client::{ByteStream, Error, EventStream, Transport};
-use cluster::Component;
+use cluster::{Component, Config};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use parking_lot::Mutex;
@@ -97,9 +97,11 @@ impl Faults {
         self.0.rules.lock().writes.get(&component).copied().unwrap_or_default()
     }
 
-    /// What stands between components and the API.
-    pub(crate) fn interpose(&self, component: Component, inner: Arc<dyn Transport>) -> Arc<dyn Transport> {
-        Arc::new(Faulty { component, inner, faults: self.clone() })
+    /// Lets these faults stand between a cluster's components and the API.
+    pub(crate) fn stand_in(&self, config: &mut Config) {
+        let faults = self.clone();
+        let faulty = move |component, inner| Arc::new(Faulty { component, inner, faults: faults.clone() });
+        config.interpose = Some(Arc::new(move |component, inner| faulty(component, inner)));
     }
 
     async fn released(&self, component: Component, resource: &Gvr) {

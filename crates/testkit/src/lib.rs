@@ -16,12 +16,14 @@
 //! ```
 
 mod cluster;
+mod errors;
 mod event_log;
 mod faults;
 mod objects;
 mod rig;
 mod simulation;
 mod supervisor;
+mod time;
 
 pub use self::cluster::{
     ApplyError, ClockMode, Cluster, ClusterBuilder, CronJobHandle, JobHandle, Outcome, Snapshot, Verdict,

@@ -2,27 +2,29 @@
 //! with every commit handed over as it happens.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::{Gvr, Uid};
 use client::Client;
-use clock::{ManualClock, Movable, Pull, SeededEntropy, SharedClock, SkewClock, Stepper, SystemClock};
+use clock::SeededEntropy;
 use cluster::scripted::Script;
-use cluster::{Cluster, Commit, Component, Config, ImageRule, SupervisorCommand};
+use cluster::{Cluster, Commit, Component, Config, ImageRule, ImageTarget, Pods, SupervisorCommand};
+use explain::Record;
 use futures::future::{Either, select};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use job_controller::Decision;
 use serde_json::Value;
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
 
+use crate::cluster::ClockMode;
+use crate::errors::told;
 use crate::faults::Faults;
+use crate::supervisor;
+use crate::time::{Time, start_time};
 
-/// How long a request or the end of a cluster of processes may take by the machine's clock.
+/// How long a request to a cluster of processes may take by the machine's clock.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a rig's pods are, and with that how its time passes.
@@ -45,12 +47,9 @@ pub struct Rig {
     runtime: Runtime,
     /// Taken when it ends.
     cluster: Option<Cluster>,
-    clock: SharedClock,
-    movable: Option<Arc<dyn Movable>>,
-    stepper: Option<Arc<Stepper>>,
+    time: Time,
     has_processes: bool,
     faults: Faults,
-    committed: Arc<Notify>,
     /// Goes last.
     _folder: Option<tempfile::TempDir>,
 }
@@ -61,44 +60,34 @@ impl Rig {
     /// # Errors
     /// Why it does not start.
     pub fn start(seed: u64, pods: RigPods, follow: impl Fn(&Commit) + Send + Sync + 'static) -> Result<Self, String> {
-        let has_processes = matches!(pods, RigPods::Processes { .. });
-        let movable = movable(&pods);
-        let stepper = movable.clone().map(Stepper::new);
-        let clock = stepper.as_ref().map_or_else(|| Arc::new(SystemClock) as SharedClock, |stepper| stepper.clock());
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        if let Some(stepper) = &stepper {
-            stepper.install(&mut runtime);
+        let rig = Self::open(seed, pods, false)?;
+        if !rig.has_processes {
+            rig.settle();
         }
-        let runtime = runtime.enable_all().build().map_err(|error| format!("make a runtime: {error}"))?;
-        let (mut config, folder) = config(pods, stepper.as_ref())?;
+        rig.cluster().follow_commits(follow);
+        Ok(rig)
+    }
+
+    /// The same, with nobody who follows, and maybe something left to do.
+    pub(crate) fn open(seed: u64, pods: RigPods, over_http: bool) -> Result<Self, String> {
+        let has_processes = matches!(pods, RigPods::Processes { .. });
+        let time = time(&pods);
+        let runtime = time.runtime().map_err(|error| format!("make a runtime: {error}"))?;
+        let (mut config, folder) = config(pods)?;
+        time.rule(&mut config);
+        config.over_http = over_http;
         let faults = Faults::new();
-        let doors = faults.clone();
-        config.interpose = Some(Arc::new(move |component, inner| doors.interpose(component, inner)));
+        faults.stand_in(&mut config);
         if !has_processes {
             // Processes of two clusters must not have the same UIDs.
             config.entropy = Arc::new(SeededEntropy::new(seed));
         }
-        config.clock = clock.clone();
-        config.stepper.clone_from(&stepper);
-        config.time_zone = TimeZone::UTC;
-        let committed: Arc<Notify> = Arc::default();
-        let bell = committed.clone();
-        let started = runtime.block_on(async {
-            let cluster = Cluster::start(config).await?;
-            if let Some(stepper) = stepper.as_ref().filter(|_| !has_processes) {
-                stepper.settled().await;
-            }
-            cluster.follow_commits(move |commit| {
-                follow(commit);
-                bell.notify_one();
-            });
-            Ok::<_, cluster::Error>(cluster)
-        });
-        let cluster = Some(started.map_err(|error| told(&error))?);
-        Ok(Self { runtime, cluster, clock, movable, stepper, has_processes, faults, committed, _folder: folder })
+        let cluster = runtime.block_on(Cluster::start(config)).map_err(|error| told(&error))?;
+        Ok(Self { runtime, cluster: Some(cluster), time, has_processes, faults, _folder: folder })
     }
 
-    fn cluster(&self) -> &Cluster {
+    /// The cluster itself.
+    pub(crate) fn cluster(&self) -> &Cluster {
         self.cluster.as_ref().expect("there until the rig is dropped")
     }
 
@@ -114,13 +103,13 @@ impl Rig {
 
     /// The time.
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.time.clock.now()
     }
 
     /// Runs the cluster until a future has ended; nothing when it never would.
     pub fn block_on<F: Future>(&self, future: F) -> Option<F::Output> {
         self.runtime.block_on(async {
-            match &self.stepper {
+            match &self.time.stepper {
                 Some(stepper) if !self.has_processes => match select(pin!(future), pin!(stepper.stalled())).await {
                     Either::Left((output, _)) => Some(output),
                     Either::Right(_) => None,
@@ -132,14 +121,14 @@ impl Rig {
 
     /// Runs the cluster until nothing is left to do at this moment but by processes; in real time, not at all.
     pub fn settle(&self) {
-        if let Some(stepper) = self.stepper.clone() {
+        if let Some(stepper) = self.time.stepper.clone() {
             self.block_on(async move { stepper.settled().await });
         }
     }
 
     /// The time that something unfinished draws time to; nothing when a server that moves by itself would stand still.
     pub fn drawn_to(&self) -> Option<Timestamp> {
-        self.movable.as_ref()?.next_pull()
+        self.time.drawn_to()
     }
 
     /// Whether a process runs or is being started.
@@ -149,26 +138,7 @@ impl Rig {
 
     /// Lets time pass until it is `deadline`, or something holds; asked after commits. Whether it holds.
     pub fn run_until(&self, deadline: Timestamp, mut holds: impl FnMut() -> bool) -> bool {
-        self.runtime.block_on(async {
-            let _aim = self.stepper.as_ref().map(|stepper| stepper.aim(deadline));
-            let mut over = self.clock.wait_until(deadline, Pull::No);
-            loop {
-                if holds() {
-                    return true;
-                }
-                tokio::select! {
-                    biased;
-                    () = self.committed.notified() => {}
-                    () = &mut over => {
-                        // What is due at the deadline itself still belongs to the time that was asked for.
-                        if let Some(stepper) = &self.stepper {
-                            stepper.settled().await;
-                        }
-                        return holds();
-                    }
-                }
-            }
-        })
+        self.runtime.block_on(self.cluster().run_until(deadline, |_| holds()))
     }
 
     /// An object; nothing when it is not there.
@@ -177,8 +147,8 @@ impl Rig {
     }
 
     /// Why a Job or CronJob is as it is: its controllers' decision records.
-    pub fn decisions(&self, object: &Value) -> Vec<Decision> {
-        self.cluster().decisions(&Uid::from(object["metadata"]["uid"].as_str().unwrap_or_default()))
+    pub fn records(&self, object: &Value) -> Vec<Record> {
+        self.cluster().records(&uid(object))
     }
 
     /// Ends a controller at once, with all that it remembered.
@@ -206,26 +176,29 @@ impl Drop for Rig {
         if std::thread::panicking() {
             return;
         }
-        // A component that a fault holds back may wait for ever: it goes with the runtime.
-        self.block_on(cluster.shutdown());
+        self.runtime.block_on(self.time.end(cluster));
     }
 }
 
-fn movable(pods: &RigPods) -> Option<Arc<dyn Movable>> {
+/// The UID of an object.
+pub(crate) fn uid(object: &Value) -> Uid {
+    Uid::from(object["metadata"]["uid"].as_str().unwrap_or_default())
+}
+
+fn time(pods: &RigPods) -> Time {
     match pods {
-        RigPods::Scripted(_, start) => {
-            Some(Arc::new(ManualClock::new(start.unwrap_or_else(crate::simulation::start_time))))
-        }
-        RigPods::Processes { jumps: true, .. } => Some(Arc::new(SkewClock::default())),
-        RigPods::Processes { jumps: false, .. } => None,
+        RigPods::Scripted(_, start) => Time::new(ClockMode::Virtual, start.unwrap_or_else(start_time)),
+        RigPods::Processes { jumps: true, .. } => Time::new(ClockMode::Hybrid, start_time()),
+        RigPods::Processes { jumps: false, .. } => Time::new(ClockMode::Real, start_time()),
     }
 }
 
-fn config(pods: RigPods, stepper: Option<&Arc<Stepper>>) -> Result<(Config, Option<tempfile::TempDir>), String> {
-    match (pods, stepper) {
-        (RigPods::Scripted(script, _), Some(stepper)) => Ok((Config::scripted(script, stepper.clone()), None)),
-        (RigPods::Scripted(..), None) => Err("scripted pods need time that moves".to_owned()),
-        (RigPods::Processes { supervisor: (program, args), images, .. }, _) => {
+fn config(pods: RigPods) -> Result<(Config, Option<tempfile::TempDir>), String> {
+    match pods {
+        RigPods::Scripted(script, _) => {
+            Ok((Config { pods: Pods::Scripted(script), ..Config::new(PathBuf::new(), supervisor::none()) }, None))
+        }
+        RigPods::Processes { supervisor: (program, args), images, .. } => {
             let folder = tempfile::Builder::new().prefix("jobtest.").tempdir();
             let folder = folder.map_err(|error| format!("make a temporary folder: {error}"))?;
             let args = args.into_iter().map(Into::into).collect();
@@ -239,12 +212,6 @@ fn config(pods: RigPods, stepper: Option<&Arc<Stepper>>) -> Result<(Config, Opti
     }
 }
 
-/// An error and its causes.
-fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 /// What is wrong with an image rule, if anything is.
 ///
 /// # Errors
@@ -254,14 +221,6 @@ pub fn check_image_rule(rule: &str) -> Result<(), String> {
 }
 
 /// The target of an image rule as it is meant from a folder: relative paths are made absolute.
-pub fn image_target_below(target: &str, folder: &std::path::Path) -> String {
-    const KINDS: [&str; 4] = ["rootfs:", "oci:", "oci-archive:", "docker-archive:"];
-    let kind = KINDS.into_iter().find(|kind| target.starts_with(kind)).unwrap_or_default();
-    let path = &target[kind.len()..];
-    // A bare name is looked for in PATH.
-    if kind.is_empty() && !path.contains('/') || target == "host:" {
-        return target.to_owned();
-    }
-    let placed = folder.join(path);
-    std::path::absolute(&placed).map_or_else(|_| target.to_owned(), |path| format!("{kind}{}", path.display()))
+pub fn image_target_below(target: &str, folder: &Path) -> String {
+    ImageTarget::below(target, folder)
 }

@@ -4,28 +4,19 @@ use std::future::Future;
 use std::sync::Arc;
 
 use api::k8s::apimachinery::pkg::apis::meta::v1::DeleteOptions;
-use api::{Gvr, ObjectKey, Options, PatchType, Uid};
+use api::{Gvr, ObjectKey, Options, PatchType};
 use client::Client;
-use clock::{Clock, ManualClock, Movable, SeededEntropy, Stepper};
 use cluster::scripted::{Act, AnnotationScript, Attempt, Script};
-use cluster::{Cluster, Component, Config, View};
-use futures::future::{Either, FutureExt, select};
+use cluster::{Cluster, Component, View};
 use jiff::{SignedDuration, Timestamp};
 use job_controller::Decision;
 use serde_json::Value;
-use tokio::runtime::Runtime;
 
 use crate::event_log::EventLog;
 use crate::faults::Faults;
 use crate::objects::condition;
-
-/// When simulations begin: 2026-01-01T00:00:00Z, a Thursday.
-const START_SECONDS: i64 = 1_767_225_600;
-
-/// When virtual time begins.
-pub(crate) fn start_time() -> Timestamp {
-    Timestamp::from_second(START_SECONDS).expect("in range")
-}
+use crate::rig::{Rig, RigPods, uid};
+use crate::time::start_time;
 
 /// What a simulation is made of.
 pub struct Builder {
@@ -70,45 +61,32 @@ impl Builder {
     /// # Panics
     /// When the cluster does not start.
     pub fn start(self) -> Simulation {
-        let clock = Arc::new(ManualClock::new(self.start));
-        let stepper = Stepper::new(clock.clone());
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        stepper.install(&mut runtime);
-        let runtime = runtime.enable_all().build().expect("a runtime of one thread");
-        let faults = Faults::new();
-        let mut config = Config::scripted(self.script, stepper.clone());
-        config.entropy = Arc::new(SeededEntropy::new(self.seed));
-        config.over_http = self.over_http;
-        let doors = faults.clone();
-        config.interpose = Some(Arc::new(move |component, inner| doors.interpose(component, inner)));
+        let pods = RigPods::Scripted(self.script, Some(self.start));
+        let rig = Rig::open(self.seed, pods, self.over_http).unwrap_or_else(|error| panic!("no cluster: {error}"));
         let log = Arc::new(EventLog::default());
-        let started = runtime.block_on(async {
-            let cluster = Cluster::start(config).await?;
-            if self.event_log {
-                let log = log.clone();
-                cluster.follow_commits(move |commit| log.write(commit));
-            }
-            stepper.settled().await;
-            let client = if self.over_http { cluster.http_client()? } else { cluster.client() };
-            Ok::<_, cluster::Error>((cluster, client))
-        });
-        let (cluster, client) = started.expect("the cluster starts");
-        Simulation { runtime, cluster: Some(cluster), client, clock, stepper, start: self.start, log, faults }
+        if self.event_log {
+            let log = log.clone();
+            rig.cluster().follow_commits(move |commit| log.write(commit));
+        }
+        rig.settle();
+        let client = if self.over_http {
+            // Its connections belong to the cluster's runtime.
+            let client = rig.block_on(async { rig.cluster().http_client() });
+            client.expect("it waits for nothing").expect("a client")
+        } else {
+            rig.client()
+        };
+        Simulation { rig, client, start: self.start, log }
     }
 }
 
 /// A cluster in virtual time. Every call runs the cluster until the call is answered; time moves only in
 /// [`advance`](Self::advance), [`run_until`](Self::run_until) and what is built on them.
 pub struct Simulation {
-    runtime: Runtime,
-    /// Taken when it ends.
-    cluster: Option<Cluster>,
+    rig: Rig,
     client: Client,
-    clock: Arc<ManualClock>,
-    stepper: Arc<Stepper>,
     start: Timestamp,
     log: Arc<EventLog>,
-    faults: Faults,
 }
 
 impl Simulation {
@@ -124,7 +102,7 @@ impl Simulation {
 
     /// The cluster.
     pub fn cluster(&self) -> &Cluster {
-        self.cluster.as_ref().expect("there until the simulation is dropped")
+        self.rig.cluster()
     }
 
     /// A client of the cluster, for [`Simulation::block_on`].
@@ -134,12 +112,12 @@ impl Simulation {
 
     /// The faults at the components' doors.
     pub fn faults(&self) -> &Faults {
-        &self.faults
+        self.rig.faults()
     }
 
     /// The time now.
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.rig.now()
     }
 
     /// How much time has passed since the start.
@@ -157,24 +135,17 @@ impl Simulation {
     /// # Panics
     /// When everything waits and nothing moves the time: the future would never end.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let ended = async {
-            let (future, stalled) = (std::pin::pin!(future), std::pin::pin!(self.stepper.stalled()));
-            match select(future, stalled).await {
-                Either::Left((output, _)) => Some(output),
-                Either::Right(_) => None,
-            }
-        };
-        self.runtime.block_on(ended).expect("something moves the time, or the simulation would wait for ever")
+        self.rig.block_on(future).expect("something moves the time, or the simulation would wait for ever")
     }
 
     /// Runs the cluster until nothing is left to do at this moment.
     pub fn settle(&mut self) {
-        self.block_on(self.stepper.settled());
+        self.rig.settle();
     }
 
     /// The time that something unfinished draws time to; nothing when a server that moves by itself would stand still.
     pub fn drawn_to(&self) -> Option<Timestamp> {
-        self.clock.next_pull()
+        self.rig.drawn_to()
     }
 
     /// Lets time pass, through every timer on the way.
@@ -184,7 +155,7 @@ impl Simulation {
 
     /// Lets time pass until it is `time`, through every timer on the way.
     pub fn advance_to(&mut self, time: Timestamp) {
-        self.block_on(self.stepper.advance_to(time));
+        self.block_on(self.cluster().advance_to(time)).expect("virtual time moves");
     }
 
     /// Lets time pass until the state is as wanted.
@@ -319,7 +290,7 @@ impl Simulation {
 
     /// Why a Job is as it is: the controller's decision records.
     pub fn decisions(&self, job: &Value) -> Vec<Decision> {
-        self.cluster().decisions(&Uid::from(job["metadata"]["uid"].as_str().unwrap_or_default()))
+        self.cluster().decisions(&uid(job))
     }
 
     /// Ends a controller at once and starts it anew, with all that it remembered lost, and its door restored.
@@ -333,7 +304,7 @@ impl Simulation {
 
     /// Ends a controller at once.
     pub fn stop(&mut self, component: Component) {
-        self.block_on(self.cluster().stop(component));
+        self.rig.stop(component);
     }
 
     /// Starts a controller that was stopped, with its door restored.
@@ -341,22 +312,6 @@ impl Simulation {
     /// # Panics
     /// When it does not start.
     pub fn resume(&mut self, component: Component) {
-        self.faults.restore(component);
-        self.block_on(self.cluster().resume(component)).expect("it starts");
-    }
-}
-
-impl Drop for Simulation {
-    fn drop(&mut self) {
-        let Some(cluster) = self.cluster.take() else { return };
-        if std::thread::panicking() {
-            // The runtime goes with its tasks; only the order is lost.
-            return;
-        }
-        // A component that a fault holds back may wait for ever: it goes with the runtime.
-        self.runtime.block_on(async {
-            let (shutdown, stalled) = (std::pin::pin!(cluster.shutdown()), std::pin::pin!(self.stepper.stalled()));
-            select(shutdown, stalled).map(|_| ()).await;
-        });
+        self.rig.resume(component).expect("it starts");
     }
 }

@@ -113,23 +113,11 @@ pub(crate) async fn start(
 
 /// Begins to record the Jobs of a cluster.
 fn record(cluster: &Cluster, time: &Time, keep: Keep) -> Recorder {
-    let decider = cluster.decider();
-    let decisions = move |object: &api::Uid| {
-        let records = decider(object).into_iter().map(|decision| explain::Record {
-            at: decision.at,
-            rule: decision.note.rule.to_owned(),
-            inputs: decision.note.inputs,
-            decision: decision.note.decision,
-            field: decision.note.field.to_owned(),
-            waits_for: decision.note.waits_for.map(str::to_owned),
-            until: decision.note.until,
-        });
-        Some(records.collect())
-    };
+    let records = cluster.record_keeper();
     Recorder::start(Parts {
         client: cluster.client(),
         clock: time.clock.clone(),
-        decisions: Arc::new(decisions),
+        decisions: Arc::new(move |object: &api::Uid| Some(records(object))),
         history: keep.history,
         limits: keep.limits,
     })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use api::request::FieldValidation;
+use api::resource::{MANIFEST_KINDS, Served};
 use api::{Body, Gvr, Object, Options, Reply, Request, Verb};
 use client::Client;
 use serde_json::Value;
@@ -12,34 +13,11 @@ use crate::exit::Failure;
 use crate::manifest::Document;
 use crate::screen::Screen;
 
-/// Kinds that manifests of Jobs come with: group, version, kind, plural, whether it lives in a namespace.
-const KINDS: [(&str, &str, &str, &str, bool); 26] = [
-    ("batch", "v1", "Job", "jobs", true),
-    ("batch", "v1", "CronJob", "cronjobs", true),
-    ("", "v1", "ConfigMap", "configmaps", true),
-    ("", "v1", "Secret", "secrets", true),
-    ("", "v1", "ServiceAccount", "serviceaccounts", true),
-    ("", "v1", "Namespace", "namespaces", false),
-    ("", "v1", "Pod", "pods", true),
-    ("", "v1", "Event", "events", true),
-    ("", "v1", "Node", "nodes", false),
-    ("", "v1", "Service", "services", true),
-    ("", "v1", "ReplicationController", "replicationcontrollers", true),
-    ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true),
-    ("", "v1", "PersistentVolume", "persistentvolumes", false),
-    ("", "v1", "LimitRange", "limitranges", true),
-    ("", "v1", "ResourceQuota", "resourcequotas", true),
-    ("", "v1", "Endpoints", "endpoints", true),
-    ("", "v1", "PodTemplate", "podtemplates", true),
-    ("apps", "v1", "Deployment", "deployments", true),
-    ("apps", "v1", "StatefulSet", "statefulsets", true),
-    ("apps", "v1", "DaemonSet", "daemonsets", true),
-    ("rbac.authorization.k8s.io", "v1", "Role", "roles", true),
-    ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true),
-    ("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false),
-    ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false),
-    ("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true),
-    ("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", false),
+/// Kinds that a real cluster may serve beside those that manifests of Jobs come with.
+static APPS: [Served; 3] = [
+    Served::known("apps", "v1", "Deployment", "deployments", true),
+    Served::known("apps", "v1", "StatefulSet", "statefulsets", true),
+    Served::known("apps", "v1", "DaemonSet", "daemonsets", true),
 ];
 
 /// Where an object of a manifest goes.
@@ -63,15 +41,14 @@ pub(crate) fn is_job(value: &Value) -> bool {
 pub(crate) fn address(document: &Document, default: &str, forced: Option<&str>) -> Result<Address, Failure> {
     let text = |pointer: &str| document.value.pointer(pointer).and_then(Value::as_str);
     let (api_version, kind) = (text("/apiVersion").unwrap_or_default(), text("/kind").unwrap_or_default());
-    let (group, version) = api::key::split_api_version(api_version);
-    let known = KINDS.iter().find(|known| (known.0, known.1, known.2) == (group, version, kind));
-    let Some(&(group, version, _, plural, namespaced)) = known else {
+    let known = MANIFEST_KINDS.iter().chain(&APPS).find(|served| served.is_of(api_version, kind));
+    let Some(Served { resource, namespaced, .. }) = known else {
         let file = document.source.file().unwrap_or_default();
         return Err(Failure::usage(format!(
             "error: resource mapping not found in \"{file}\": no matches for kind \"{kind}\" in version \"{api_version}\""
         )));
     };
-    let resource = Gvr::known(group, version, plural);
+    let resource = resource.clone();
     if !namespaced {
         return Ok(Address { resource, namespace: None });
     }

@@ -7,17 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use clock::{ManualClock, SeededEntropy, SharedClock, SkewClock, Stepper, SystemClock, SystemEntropy};
+use clock::{SeededEntropy, SystemEntropy};
 use cluster::scripted::{Act, AnnotationScript, Attempt, Script};
 use cluster::{Config, ImageRule, Pods};
 use futures::FutureExt;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::inside::{Core, Thread};
 use super::{Cluster, story};
-use crate::simulation::start_time;
 use crate::supervisor;
+use crate::time::{Time, start_time};
 
 /// How long anything may take by the machine's clock, unless the builder says otherwise.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -187,18 +186,9 @@ impl ClusterBuilder {
             !(self.processes && mode == ClockMode::Virtual),
             "processes take real time: they go with ClockMode::Hybrid or ClockMode::Real, and virtual time with scripted pods"
         );
-        let stepper = match mode {
-            ClockMode::Virtual => Some(Stepper::new(Arc::new(ManualClock::new(self.start)))),
-            ClockMode::Hybrid => Some(Stepper::new(Arc::new(SkewClock::default()))),
-            ClockMode::Real => None,
-        };
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        if let Some(stepper) = &stepper {
-            stepper.install(&mut runtime);
-        }
-        let runtime = runtime.enable_all().build().expect("a runtime of one thread");
-        let clock = stepper.as_ref().map_or_else(|| Arc::new(SystemClock) as SharedClock, |stepper| stepper.clock());
-        (Time { mode, clock, stepper }, runtime)
+        let time = Time::new(mode, self.start);
+        let runtime = time.runtime().expect("a runtime of one thread");
+        (time, runtime)
     }
 
     /// The cluster's configuration, and the folder that it needs, if any.
@@ -215,9 +205,7 @@ impl ClusterBuilder {
             let pods = Pods::Scripted(self.script.clone());
             Config { pods, ..Config::new(PathBuf::new(), supervisor::none()) }
         };
-        config.clock = time.clock.clone();
-        config.stepper.clone_from(&time.stepper);
-        config.time_zone = TimeZone::UTC;
+        time.rule(&mut config);
         // UIDs of processes must not be those of another cluster's.
         config.entropy =
             if self.processes { Arc::new(SystemEntropy::default()) } else { Arc::new(SeededEntropy::new(self.seed)) };
@@ -230,12 +218,4 @@ impl ClusterBuilder {
 /// A temporary folder, by whose name one can tell whose it is.
 pub(super) fn folder_of_its_own() -> std::io::Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix(&format!("testkit.{}.", std::process::id())).tempdir()
-}
-
-/// How a cluster's time passes.
-pub(super) struct Time {
-    pub(super) mode: ClockMode,
-    pub(super) clock: SharedClock,
-    /// What moves it, if it can be moved.
-    pub(super) stepper: Option<Arc<Stepper>>,
 }

@@ -12,11 +12,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use clock::{SharedClock, Stepper};
 use cluster::Endpoint;
 use explain::Manifest;
 use futures::FutureExt;
-use futures::future::select;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -24,22 +22,19 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::builder::{ClockMode, ClusterBuilder, Time};
+use super::builder::ClusterBuilder;
 use super::recorder::Recorder;
 use super::requests::Refusals;
+use crate::errors::told;
 use crate::faults::Faults;
-
-/// How long parts of a cluster may take to end when they wait for something real.
-const END_PATIENCE: Duration = Duration::from_secs(20);
+use crate::time::Time;
 
 /// What a cluster is, apart from its thread.
 pub(super) struct Core {
     pub(super) seed: u64,
     pub(super) start: Timestamp,
     pub(super) patience: Duration,
-    pub(super) mode: ClockMode,
-    pub(super) clock: SharedClock,
-    pub(super) stepper: Option<Arc<Stepper>>,
+    pub(super) time: Time,
     pub(super) recorder: Arc<Recorder>,
     pub(super) faults: Faults,
     pub(super) refusals: Refusals,
@@ -70,8 +65,7 @@ impl Core {
     pub(super) async fn start(builder: ClusterBuilder, time: Time) -> Result<Arc<Self>, String> {
         let (mut config, folder) = builder.config(&time)?;
         let faults = Faults::new();
-        let doors = faults.clone();
-        config.interpose = Some(Arc::new(move |component, inner| doors.interpose(component, inner)));
+        faults.stand_in(&mut config);
         let cluster = cluster::Cluster::start(config).await.map_err(|error| told(&error))?;
         let recorder = Arc::new(Recorder::new(&cluster.view()));
         let follower = recorder.clone();
@@ -84,9 +78,7 @@ impl Core {
             seed: builder.seed,
             start,
             patience: builder.patience,
-            mode: time.mode,
-            clock: time.clock,
-            stepper: time.stepper,
+            time,
             recorder,
             faults,
             refusals: Refusals::default(),
@@ -131,14 +123,7 @@ impl Core {
         tasks.shutdown().await;
         // Nobody else holds it: what did was a task.
         let Some(cluster) = cluster.and_then(Arc::into_inner) else { return };
-        match &self.stepper {
-            // A component that a fault holds back may wait for ever: it goes with the runtime.
-            Some(stepper) if self.mode == ClockMode::Virtual => {
-                let (shutdown, stalled) = (std::pin::pin!(cluster.shutdown()), std::pin::pin!(stepper.stalled()));
-                select(shutdown, stalled).map(|_| ()).await;
-            }
-            _ => _ = tokio::time::timeout(END_PATIENCE, cluster.shutdown()).await,
-        }
+        self.time.end(cluster).await;
     }
 }
 
@@ -209,10 +194,4 @@ fn serve(builder: ClusterBuilder, started: oneshot::Sender<Result<Arc<Core>, Str
     // What is in the folder may be in use until the last task is gone.
     drop(runtime);
     drop(folder);
-}
-
-/// An error and its causes.
-fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -52,7 +52,7 @@ pub(super) fn client(core: &Arc<Core>) -> kube::Client {
 async fn send(core: Arc<Core>, request: Request<Body>) -> Result<Response<Body>, BoxError> {
     let inside = core.clone();
     let answer = core.call(move |cluster| async move {
-        if let (ClockMode::Virtual, Some(stepper)) = (inside.mode, &inside.stepper) {
+        if let (ClockMode::Virtual, Some(stepper)) = (inside.time.mode, &inside.time.stepper) {
             stepper.settled().await;
         }
         if let Some(status) = inside.refusals.meet(request.method(), request.uri()) {

@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use api::Uid;
 use api::logs::LogOptions;
-use explain::{Attempt, LogTail, Record, Story, Style};
+use explain::{Attempt, LogTail, Story, Style};
 use futures::TryStreamExt as _;
-use job_controller::Decision;
 use serde_json::Value;
 
 use super::builder::folder_of_its_own;
@@ -36,13 +35,13 @@ pub(super) async fn of_job(core: &Arc<Core>, namespace: &str, name: &str) -> Opt
     let events = core.recorder.events(&uids);
     let read = pods[pods.len().saturating_sub(PODS_READ_MAX)..].to_vec();
     let told = core.call(move |cluster| async move {
-        let records = cluster.decisions(&Uid::from(uid.as_str()));
+        let records = cluster.records(&Uid::from(uid.as_str()));
         (records, logs(&cluster.client(), &read).await)
     });
     // Without a cluster there is still the history.
     let (records, logs) = told.await.unwrap_or_default();
-    let records = Some(records.into_iter().map(record).collect());
-    let mut story = Story { job, pods, events, records, manifest: None, logs, now: core.clock.now() };
+    let mut story =
+        Story { job, pods, events, records: Some(records), manifest: None, logs, now: core.time.clock.now() };
     let manifests = core.manifests.lock().clone();
     story.manifest = manifests.into_iter().rev().find(|manifest| {
         let trial = Story { manifest: Some(manifest.clone()), pods: Vec::new(), logs: Vec::new(), ..story.clone() };
@@ -53,19 +52,6 @@ pub(super) async fn of_job(core: &Arc<Core>, namespace: &str, name: &str) -> Opt
 
 fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn record(decision: Decision) -> Record {
-    let Decision { at, note } = decision;
-    Record {
-        at,
-        rule: note.rule.to_owned(),
-        inputs: note.inputs,
-        decision: note.decision,
-        field: note.field.to_owned(),
-        waits_for: note.waits_for.map(str::to_owned),
-        until: note.until,
-    }
 }
 
 /// What these pods wrote, as far as it can be read.
@@ -125,7 +111,7 @@ fn last_lines(story: &Story, attempt: &Attempt) -> Option<String> {
 
 /// The end of every panic: how the same happens again.
 pub(super) fn footer(core: &Core) -> String {
-    let passed = core.clock.now().duration_since(core.start);
+    let passed = core.time.clock.now().duration_since(core.start);
     format!("after {passed:#} of the cluster's time; seed {} (Cluster::builder().seed({}))", core.seed, core.seed)
 }
 
