@@ -16,7 +16,7 @@ use crate::node::NodeStrategy;
 use crate::pod::PodStrategy;
 use crate::pod_template::PodTemplateStrategy;
 use crate::priority_class::PriorityClassStrategy;
-use crate::rbac::{ClusterRoleBindingStrategy, ClusterRoleStrategy, RoleBindingStrategy, RoleStrategy};
+use crate::rbac::{RoleBindingStrategy, RoleStrategy, Scope};
 use crate::replication_controller::ReplicationControllerStrategy;
 use crate::resource_quota::ResourceQuotaStrategy;
 use crate::review::{self, Review};
@@ -71,10 +71,10 @@ impl Default for Catalogue {
             Box::new(CronJobStrategy::V1Beta1),
             Box::new(EventStrategy::Events),
             Box::new(PodDisruptionBudgetStrategy),
-            Box::new(ClusterRoleBindingStrategy),
-            Box::new(ClusterRoleStrategy),
-            Box::new(RoleBindingStrategy),
-            Box::new(RoleStrategy),
+            Box::new(RoleBindingStrategy(Scope::Cluster)),
+            Box::new(RoleStrategy(Scope::Cluster)),
+            Box::new(RoleBindingStrategy(Scope::Namespace)),
+            Box::new(RoleStrategy(Scope::Namespace)),
             Box::new(PriorityClassStrategy),
             Box::new(RuntimeClassStrategy),
             Box::new(LeaseStrategy),

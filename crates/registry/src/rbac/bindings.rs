@@ -1,35 +1,19 @@
 //! RoleBinding and ClusterRoleBinding.
 
 use api::field::{FieldErrors, Path};
-use api::{Kind, names};
+use api::names;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{GROUP, name_errors, warnings};
+use super::{GROUP, Scope, descriptor, name_errors, warnings};
 use crate::errors::extend_invalid;
 use crate::fields::{child, default_text, default_to, drop_empty, get, items, items_mut, map_of, text};
 use crate::strategy::{Column, Descriptor, Row, Strategy};
 use crate::table::{AGE, NAME, age, name, text_column, wide_column};
 
-static ROLE_BINDING: Descriptor = Descriptor {
-    kind: Kind::known(GROUP, "v1", "RoleBinding"),
-    plural: "rolebindings",
-    singular: "rolebinding",
-    short_names: &[],
-    categories: &[],
-    namespaced: true,
-    subresources: &[],
-};
-
-static CLUSTER_ROLE_BINDING: Descriptor = Descriptor {
-    kind: Kind::known(GROUP, "v1", "ClusterRoleBinding"),
-    plural: "clusterrolebindings",
-    singular: "clusterrolebinding",
-    short_names: &[],
-    categories: &[],
-    namespaced: false,
-    subresources: &[],
-};
+static ROLE_BINDING: Descriptor = descriptor("RoleBinding", "rolebindings", "rolebinding", true);
+static CLUSTER_ROLE_BINDING: Descriptor =
+    descriptor("ClusterRoleBinding", "clusterrolebindings", "clusterrolebinding", false);
 
 const COLUMNS: &[Column] = &[
     NAME,
@@ -55,17 +39,16 @@ const CLUSTER_COLUMNS: &[Column] = &[
     wide_column("ServiceAccounts", "ServiceAccounts in the clusterRoleBinding"),
 ];
 
-/// The strategy of RoleBindings.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RoleBindingStrategy;
-
-/// The strategy of ClusterRoleBindings.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ClusterRoleBindingStrategy;
+/// The strategy of RoleBindings or ClusterRoleBindings.
+#[derive(Clone, Copy, Debug)]
+pub struct RoleBindingStrategy(pub Scope);
 
 impl Strategy for RoleBindingStrategy {
     fn descriptor(&self) -> &'static Descriptor {
-        &ROLE_BINDING
+        match self.0 {
+            Scope::Namespace => &ROLE_BINDING,
+            Scope::Cluster => &CLUSTER_ROLE_BINDING,
+        }
     }
 
     fn default(&self, object: &mut Value) {
@@ -77,11 +60,11 @@ impl Strategy for RoleBindingStrategy {
     fn prepare_for_update(&self, _new: &mut Value, _old: &Value, _subresource: Option<&str>) {}
 
     fn validate_create(&self, object: &Value) -> FieldErrors {
-        validate(object, true)
+        validate(object, self.0)
     }
 
     fn validate_update(&self, new: &Value, old: &Value, _subresource: Option<&str>) -> FieldErrors {
-        validate_update(new, old, true)
+        validate_update(new, old, self.0)
     }
 
     fn name_errors(&self, name: &str) -> Vec<String> {
@@ -97,49 +80,10 @@ impl Strategy for RoleBindingStrategy {
     }
 
     fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn row(&self, object: &Value, now: Timestamp) -> Row {
-        row(object, now)
-    }
-}
-
-impl Strategy for ClusterRoleBindingStrategy {
-    fn descriptor(&self) -> &'static Descriptor {
-        &CLUSTER_ROLE_BINDING
-    }
-
-    fn default(&self, object: &mut Value) {
-        default(object);
-    }
-
-    fn prepare_for_create(&self, _object: &mut Value) {}
-
-    fn prepare_for_update(&self, _new: &mut Value, _old: &Value, _subresource: Option<&str>) {}
-
-    fn validate_create(&self, object: &Value) -> FieldErrors {
-        validate(object, false)
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value, _subresource: Option<&str>) -> FieldErrors {
-        validate_update(new, old, false)
-    }
-
-    fn name_errors(&self, name: &str) -> Vec<String> {
-        name_errors(name)
-    }
-
-    fn warnings(&self, _new: &Value, _old: Option<&Value>) -> Vec<String> {
-        warnings()
-    }
-
-    fn allows_create_on_update(&self) -> bool {
-        true
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        CLUSTER_COLUMNS
+        match self.0 {
+            Scope::Namespace => COLUMNS,
+            Scope::Cluster => CLUSTER_COLUMNS,
+        }
     }
 
     fn row(&self, object: &Value, now: Timestamp) -> Row {
@@ -163,8 +107,8 @@ fn default(binding: &mut Value) {
     }
 }
 
-fn validate_update(new: &Value, old: &Value, namespaced: bool) -> FieldErrors {
-    let mut errors = validate(new, namespaced);
+fn validate_update(new: &Value, old: &Value, scope: Scope) -> FieldErrors {
+    let mut errors = validate(new, scope);
     if get(new, "roleRef") != get(old, "roleRef") {
         // Upstream shows its internal type, whose fields have Go's names.
         let role = &new["roleRef"];
@@ -174,14 +118,14 @@ fn validate_update(new: &Value, old: &Value, namespaced: bool) -> FieldErrors {
     errors
 }
 
-fn validate(binding: &Value, namespaced: bool) -> FieldErrors {
+fn validate(binding: &Value, scope: Scope) -> FieldErrors {
     let mut errors = FieldErrors::new();
     let (path, none) = (Path::new("roleRef"), &Value::Null);
     let role = binding.get("roleRef").unwrap_or(none);
     if text(role, "apiGroup") != GROUP {
         errors.push(path.child("apiGroup").not_supported(text(role, "apiGroup"), &[GROUP]));
     }
-    let kinds: &[&str] = if namespaced { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
+    let kinds: &[&str] = if scope == Scope::Namespace { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
     if !kinds.contains(&text(role, "kind")) {
         errors.push(path.child("kind").not_supported(text(role, "kind"), kinds));
     }
@@ -190,13 +134,13 @@ fn validate(binding: &Value, namespaced: bool) -> FieldErrors {
         name => extend_invalid(&mut errors, &path.child("name"), name, name_errors(name)),
     }
     for (index, subject) in items(binding, "subjects").iter().enumerate() {
-        validate_subject(&mut errors, &Path::new("subjects").index(index), subject, namespaced);
+        validate_subject(&mut errors, &Path::new("subjects").index(index), subject, scope);
     }
     errors
 }
 
 /// `ValidateRoleBindingSubject`.
-fn validate_subject(errors: &mut FieldErrors, path: &Path, subject: &Value, namespaced: bool) {
+fn validate_subject(errors: &mut FieldErrors, path: &Path, subject: &Value, scope: Scope) {
     let (name, group) = (text(subject, "name"), text(subject, "apiGroup"));
     if name.is_empty() {
         errors.push(path.child("name").required(""));
@@ -209,7 +153,7 @@ fn validate_subject(errors: &mut FieldErrors, path: &Path, subject: &Value, name
             if !group.is_empty() {
                 errors.push(path.child("apiGroup").not_supported(group, &[""]));
             }
-            if !namespaced && text(subject, "namespace").is_empty() {
+            if scope == Scope::Cluster && text(subject, "namespace").is_empty() {
                 errors.push(path.child("namespace").required(""));
             }
         }

@@ -1,49 +1,30 @@
 //! Role and ClusterRole.
 
-use api::Kind;
 use api::field::{FieldErrors, Path};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{GROUP, name_errors, warnings};
+use super::{Scope, descriptor, name_errors, warnings};
 use crate::fields::{get, items, items_mut, map_of};
 use crate::labels::validate_selector;
 use crate::strategy::{Column, Descriptor, Row, Strategy};
 use crate::table::{CREATED_AT, NAME, created_at, name};
 
-static ROLE: Descriptor = Descriptor {
-    kind: Kind::known(GROUP, "v1", "Role"),
-    plural: "roles",
-    singular: "role",
-    short_names: &[],
-    categories: &[],
-    namespaced: true,
-    subresources: &[],
-};
-
-static CLUSTER_ROLE: Descriptor = Descriptor {
-    kind: Kind::known(GROUP, "v1", "ClusterRole"),
-    plural: "clusterroles",
-    singular: "clusterrole",
-    short_names: &[],
-    categories: &[],
-    namespaced: false,
-    subresources: &[],
-};
+static ROLE: Descriptor = descriptor("Role", "roles", "role", true);
+static CLUSTER_ROLE: Descriptor = descriptor("ClusterRole", "clusterroles", "clusterrole", false);
 
 const COLUMNS: &[Column] = &[NAME, CREATED_AT];
 
-/// The strategy of Roles.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RoleStrategy;
-
-/// The strategy of ClusterRoles.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ClusterRoleStrategy;
+/// The strategy of Roles or ClusterRoles.
+#[derive(Clone, Copy, Debug)]
+pub struct RoleStrategy(pub Scope);
 
 impl Strategy for RoleStrategy {
     fn descriptor(&self) -> &'static Descriptor {
-        &ROLE
+        match self.0 {
+            Scope::Namespace => &ROLE,
+            Scope::Cluster => &CLUSTER_ROLE,
+        }
     }
 
     fn default(&self, object: &mut Value) {
@@ -55,50 +36,10 @@ impl Strategy for RoleStrategy {
     fn prepare_for_update(&self, _new: &mut Value, _old: &Value, _subresource: Option<&str>) {}
 
     fn validate_create(&self, object: &Value) -> FieldErrors {
-        validate_rules(object, true)
-    }
-
-    fn validate_update(&self, new: &Value, _old: &Value, _subresource: Option<&str>) -> FieldErrors {
-        validate_rules(new, true)
-    }
-
-    fn name_errors(&self, name: &str) -> Vec<String> {
-        name_errors(name)
-    }
-
-    fn warnings(&self, _new: &Value, _old: Option<&Value>) -> Vec<String> {
-        warnings()
-    }
-
-    fn allows_create_on_update(&self) -> bool {
-        true
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn row(&self, object: &Value, _now: Timestamp) -> Row {
-        Row { cells: vec![name(object), created_at(object)], conditions: Vec::new() }
-    }
-}
-
-impl Strategy for ClusterRoleStrategy {
-    fn descriptor(&self) -> &'static Descriptor {
-        &CLUSTER_ROLE
-    }
-
-    fn default(&self, object: &mut Value) {
-        default(object);
-    }
-
-    fn prepare_for_create(&self, _object: &mut Value) {}
-
-    fn prepare_for_update(&self, _new: &mut Value, _old: &Value, _subresource: Option<&str>) {}
-
-    fn validate_create(&self, object: &Value) -> FieldErrors {
-        let mut errors = validate_rules(object, false);
-        validate_aggregation(&mut errors, object);
+        let mut errors = validate_rules(object, self.0);
+        if self.0 == Scope::Cluster {
+            validate_aggregation(&mut errors, object);
+        }
         errors
     }
 
@@ -141,7 +82,7 @@ fn default(role: &mut Value) {
 }
 
 /// `ValidatePolicyRule` of every rule.
-fn validate_rules(role: &Value, namespaced: bool) -> FieldErrors {
+fn validate_rules(role: &Value, scope: Scope) -> FieldErrors {
     let mut errors = FieldErrors::new();
     for (index, rule) in items(role, "rules").iter().enumerate() {
         let path = Path::new("rules").index(index);
@@ -151,7 +92,7 @@ fn validate_rules(role: &Value, namespaced: bool) -> FieldErrors {
         let given = |field: &str| !items(rule, field).is_empty();
         if given("nonResourceURLs") {
             let (path, urls) = (path.child("nonResourceURLs"), &rule["nonResourceURLs"]);
-            if namespaced {
+            if scope == Scope::Namespace {
                 errors.push(path.invalid(urls.clone(), "namespaced rules cannot apply to non-resource URLs"));
             }
             if given("apiGroups") || given("resources") || given("resourceNames") {

@@ -8,11 +8,11 @@ use crate::exit::Failure;
 
 /// The annotation by which a Job started by hand is told from a scheduled one (`kubectl create job --from`).
 const INSTANTIATE: (&str, &str) = ("cronjob.kubernetes.io/instantiate", "manual");
-/// Labels that the Job controller gives to a Job's pods; the copy gets its own.
-const GENERATED_LABELS: [&str; 4] =
+/// Labels that a Job's pods are found by (`pkg/registry/batch/job/strategy.go`); a copy gets its own.
+pub(crate) const GENERATED_LABELS: [&str; 4] =
     ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"];
 /// Annotations that say something of the original alone.
-const OWN_ANNOTATIONS: [&str; 3] = [
+pub(crate) const OWN_ANNOTATIONS: [&str; 3] = [
     "kubectl.kubernetes.io/last-applied-configuration",
     "batch.kubernetes.io/job-tracking",
     "batch.kubernetes.io/cronjob-scheduled-timestamp",
@@ -41,8 +41,8 @@ pub(crate) fn of_cron_job(cron_job: &Value, name: Option<&str>) -> Value {
 pub(crate) fn of_job(original: &Value, name: Option<&str>) -> Value {
     let mut metadata = json!({});
     for field in ["labels", "annotations"] {
-        let mut entries = map(&original["metadata"][field]);
-        entries.retain(|key, _| !GENERATED_LABELS.contains(&key.as_str()) && !OWN_ANNOTATIONS.contains(&key.as_str()));
+        let mut entries = without(&original["metadata"][field], &GENERATED_LABELS);
+        entries.retain(|key, _| !OWN_ANNOTATIONS.contains(&key.as_str()));
         if !entries.is_empty() {
             metadata[field] = entries.into();
         }
@@ -83,6 +83,13 @@ fn map(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
+/// A map without these keys.
+pub(crate) fn without(value: &Value, keys: &[&str]) -> Map<String, Value> {
+    let mut map = map(value);
+    map.retain(|key, _| !keys.contains(&key.as_str()));
+    map
+}
+
 /// Changes a Job by the flags that were given: image and command of the first container, variables of all of them.
 ///
 /// # Errors
@@ -114,7 +121,8 @@ pub(crate) fn adapt(job: &mut Value, flags: &JobFlags, command: &[String]) -> Re
     Ok(())
 }
 
-fn set_variable(container: &mut Value, variable: &Value) {
+/// Adds a variable, or gives it another value in its place: later ones may refer to it.
+pub(crate) fn set_variable(container: &mut Value, variable: &Value) {
     let Some(fields) = container.as_object_mut() else { return };
     let list = fields.entry("env").or_insert_with(|| json!([]));
     let Some(list) = list.as_array_mut() else { return };

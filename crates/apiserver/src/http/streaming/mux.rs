@@ -8,8 +8,10 @@ use std::io;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use streams::spdy;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
+
+use super::connection::read_some;
 
 const OUTPUT_BYTES_MAX: usize = 128 * 1024;
 /// Well above the other bound, so that input goes on while output waits.
@@ -44,7 +46,7 @@ impl Mux {
     }
 
     /// Takes the next event from the input, or all of it.
-    pub(super) fn receive(&self, input: &mut Bytes) -> Result<Option<spdy::Event>, spdy::SpdyError> {
+    fn receive(&self, input: &mut Bytes) -> Result<Option<spdy::Event>, spdy::SpdyError> {
         self.with(|connection| connection.receive(input))
     }
 
@@ -55,7 +57,7 @@ impl Mux {
     }
 
     /// Waits until there is room for replies to what is read next.
-    pub(super) async fn room(&self) {
+    async fn room(&self) {
         self.until(|state| state.waiting.len() < WAITING_BYTES_MAX).await;
     }
 
@@ -91,6 +93,35 @@ impl Mux {
             }
             writer.write_all(&output).await?;
             writer.flush().await?;
+        }
+    }
+}
+
+/// What a client says, event by event.
+pub(super) struct Reading<'a, R> {
+    mux: &'a Mux,
+    reader: &'a mut R,
+    input: Bytes,
+    buffer: Vec<u8>,
+}
+
+impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
+    /// Reads on from what was read already.
+    pub(super) fn new(mux: &'a Mux, reader: &'a mut R, read: Bytes) -> Self {
+        Self { mux, reader, input: read, buffer: Vec::new() }
+    }
+
+    /// The next event; nothing when the client is gone.
+    pub(super) async fn next(&mut self) -> io::Result<Option<spdy::Event>> {
+        loop {
+            if let Some(event) = self.mux.receive(&mut self.input).map_err(io::Error::other)? {
+                return Ok(Some(event));
+            }
+            self.mux.room().await;
+            self.input = read_some(self.reader, &mut self.buffer).await?;
+            if self.input.is_empty() {
+                return Ok(None);
+            }
         }
     }
 }

@@ -17,8 +17,8 @@ use streams::spdy::{Event, Headers};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use super::connection::{Connection, read_some};
-use super::mux::Mux;
+use super::connection::Connection;
+use super::mux::{Mux, Reading};
 use super::options;
 use crate::connector::{Duplex, Ports};
 
@@ -55,7 +55,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(connection: Connect
         }
     };
     let result = tokio::select! {
-        result = client.read(&mut reader, connection.read) => result,
+        result = client.read(Reading::new(&mux, &mut reader, connection.read)) => result,
         result = mux.write_to(&mut writer) => result,
         () = forwarding => Ok(()),
     };
@@ -87,18 +87,12 @@ impl Half {
 }
 
 impl Client<'_> {
-    async fn read(&mut self, reader: &mut (impl AsyncRead + Unpin), mut input: Bytes) -> io::Result<()> {
-        let mut buffer = Vec::new();
-        loop {
-            while let Some(event) = self.mux.receive(&mut input).map_err(io::Error::other)? {
-                self.take(event).await;
-            }
-            self.mux.room().await;
-            input = read_some(reader, &mut buffer).await?;
-            if input.is_empty() {
-                return Ok(());
-            }
+    /// Takes in what the client says until it is gone.
+    async fn read(&mut self, mut events: Reading<'_, impl AsyncRead + Unpin>) -> io::Result<()> {
+        while let Some(event) = events.next().await? {
+            self.take(event).await;
         }
+        Ok(())
     }
 
     async fn take(&mut self, event: Event) {

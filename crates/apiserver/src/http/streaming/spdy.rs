@@ -13,9 +13,9 @@ use streams::spdy::Event;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, mpsc};
 
-use super::connection::{CLOSE_PATIENCE, Connection, read_some};
+use super::connection::{CLOSE_PATIENCE, Connection};
 use super::handshake::Version;
-use super::mux::Mux;
+use super::mux::{Mux, Reading};
 use super::status;
 use crate::connector::Session;
 
@@ -88,7 +88,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     let (mux, opened) = (Mux::default(), Opened::new(streams, version));
     let Session { stdin, resize, events } = session;
     let mut client = Client { mux: &mux, opened: &opened, stdin, resize, sizes: SizeReader::default() };
-    let mut reading = std::pin::pin!(client.read(&mut reader, connection.read));
+    let mut reading = std::pin::pin!(client.read(Reading::new(&mux, &mut reader, connection.read)));
     tokio::select! {
         result = &mut reading => return report(result),
         result = mux.write_to(&mut writer) => return report(result),
@@ -148,18 +148,11 @@ struct Client<'a> {
 
 impl Client<'_> {
     /// Takes in what the client says until it is gone.
-    async fn read(&mut self, reader: &mut (impl AsyncRead + Unpin), mut input: Bytes) -> io::Result<()> {
-        let mut buffer = Vec::new();
-        loop {
-            while let Some(event) = self.mux.receive(&mut input).map_err(io::Error::other)? {
-                self.take(event).await;
-            }
-            self.mux.room().await;
-            input = read_some(reader, &mut buffer).await?;
-            if input.is_empty() {
-                return Ok(());
-            }
+    async fn read(&mut self, mut events: Reading<'_, impl AsyncRead + Unpin>) -> io::Result<()> {
+        while let Some(event) = events.next().await? {
+            self.take(event).await;
         }
+        Ok(())
     }
 
     async fn take(&mut self, event: Event) {

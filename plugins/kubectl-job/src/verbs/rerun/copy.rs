@@ -1,19 +1,11 @@
 //! A copy of a Job that a server takes as a new one: without what the server and the controller wrote into it. Pure.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::exit::Failure;
 use crate::job;
+use crate::job::copy::{GENERATED_LABELS, OWN_ANNOTATIONS, set_variable, without};
 
-/// Labels that the Job controller gives a Job's pods to find them by (`pkg/registry/batch/job/strategy.go`).
-const GENERATED_LABELS: [&str; 4] =
-    ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"];
-/// Annotations that are about the old Job.
-const STALE_ANNOTATIONS: [&str; 3] = [
-    "kubectl.kubernetes.io/last-applied-configuration",
-    "batch.kubernetes.io/cronjob-scheduled-timestamp",
-    "batch.kubernetes.io/job-tracking",
-];
 /// Says what a Job is a copy of.
 const RERUN_OF: &str = "kubectl-job/rerun-of";
 /// The longest name of a Job: its pods carry it as a label.
@@ -38,7 +30,7 @@ pub(super) struct Changes<'a> {
 pub(super) fn of(old: &Value, changes: &Changes<'_>) -> Result<Value, Failure> {
     let name = old["metadata"]["name"].as_str().unwrap_or_default();
     let mut metadata = json!({"name": name});
-    let mut annotations = without(&old["metadata"]["annotations"], &STALE_ANNOTATIONS);
+    let mut annotations = without(&old["metadata"]["annotations"], &OWN_ANNOTATIONS);
     annotations.insert(RERUN_OF.to_owned(), name.into());
     metadata["annotations"] = annotations.into();
     let labels = without(&old["metadata"]["labels"], &GENERATED_LABELS);
@@ -63,12 +55,6 @@ pub(super) fn of(old: &Value, changes: &Changes<'_>) -> Result<Value, Failure> {
     Ok(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}))
 }
 
-fn without(map: &Value, keys: &[&str]) -> Map<String, Value> {
-    let mut map = map.as_object().cloned().unwrap_or_default();
-    map.retain(|key, _| !keys.contains(&key.as_str()));
-    map
-}
-
 fn change(pod: &mut Value, changes: &Changes<'_>) -> Result<(), Failure> {
     let variables: Vec<Value> = changes.env.iter().map(|pair| job::variable(pair)).collect::<Result<_, _>>()?;
     let Some(containers) = pod["containers"].as_array_mut() else { return Ok(()) };
@@ -87,7 +73,7 @@ fn change(pod: &mut Value, changes: &Changes<'_>) -> Result<(), Failure> {
     }
     for container in containers.iter_mut().filter(|container| is_chosen(container)) {
         for variable in &variables {
-            set(container, variable);
+            set_variable(container, variable);
         }
         if let Some(image) = changes.image {
             container["image"] = image.into();
@@ -99,18 +85,6 @@ fn change(pod: &mut Value, changes: &Changes<'_>) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Adds a variable, or gives it another value in its place: later ones may refer to it.
-fn set(container: &mut Value, variable: &Value) {
-    if !container["env"].is_array() {
-        container["env"] = json!([]);
-    }
-    let Some(env) = container["env"].as_array_mut() else { return };
-    match env.iter_mut().find(|known| known["name"] == variable["name"]) {
-        Some(known) => *known = variable.clone(),
-        None => env.push(variable.clone()),
-    }
 }
 
 /// `NAME-rN`: the copy after all that there are. A copy of a copy counts on.
