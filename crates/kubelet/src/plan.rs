@@ -210,29 +210,32 @@ fn run_container(pod: &PodFacts, memory: &mut Memory, index: usize, now: Timesta
         },
         State::Terminated(termination) => {
             let finished_at = termination.finished_at;
-            if !container.restarts(pod, index) {
-                return;
-            }
-            match container.back_off.until(finished_at).filter(|until| *until > now) {
-                Some(until) => {
-                    plan.wake(until);
-                    if !container.back_off.announced {
-                        container.back_off.announced = true;
-                        let message = format!(
-                            "Back-off restarting failed container {} in pod {}",
-                            pod.containers[index].name,
-                            pod.long_name()
-                        );
-                        plan.events.push(PodEvent::warning(index, "BackOff", message));
-                    }
-                }
-                None => {
-                    container.back_off.restarted(finished_at, now);
-                    container.restarts += 1;
-                    start(container, index, plan);
-                }
+            if container.restarts(pod, index) {
+                restart(pod, container, index, finished_at, now, plan);
             }
         }
+    }
+}
+
+/// Starts a container that has ended once more, when its back-off is over.
+fn restart(
+    pod: &PodFacts,
+    container: &mut ContainerMemory,
+    index: usize,
+    finished_at: Timestamp,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
+    let Some(until) = container.back_off.until(finished_at).filter(|until| *until > now) else {
+        container.back_off.restarted(finished_at, now);
+        container.restarts += 1;
+        return start(container, index, plan);
+    };
+    plan.wake(until);
+    if !std::mem::replace(&mut container.back_off.announced, true) {
+        let name = &pod.containers[index].name;
+        let message = format!("Back-off restarting failed container {name} in pod {}", pod.long_name());
+        plan.events.push(PodEvent::warning(index, "BackOff", message));
     }
 }
 

@@ -143,44 +143,60 @@ fn choose_families(errors: &mut FieldErrors, after: &mut Value, before: Option<&
         return;
     }
     let policy = text(after, "ipFamilyPolicy").to_owned();
-    let shown = Value::from(policy.as_str());
     for (list, what) in [("clusterIPs", "cluster IPs"), ("ipFamilies", "IP families")] {
         if policy == "SingleStack" && items(after, list).len() == 2 {
             let detail = format!("must be 'RequireDualStack' or 'PreferDualStack' when multiple {what} are specified");
-            errors.push(path("ipFamilyPolicy").invalid(shown.clone(), detail));
+            errors.push(path("ipFamilyPolicy").invalid(policy.as_str(), detail));
         }
     }
+    let chosen = families_of_addresses(errors, after);
+    after["ipFamilies"] = if selectorless {
+        families_without_selector(chosen, &policy).into()
+    } else {
+        families_of_cluster(errors, chosen, &policy).into()
+    };
+}
+
+/// The families that are given, and those of addresses that are given beyond them.
+fn families_of_addresses(errors: &mut FieldErrors, after: &Value) -> Vec<String> {
     let mut chosen: Vec<String> = texts(after, "ipFamilies").into_iter().map(str::to_owned).collect();
     let addresses: Vec<String> = texts(after, "clusterIPs").into_iter().map(str::to_owned).collect();
     for (index, address) in addresses.iter().enumerate().filter(|(_, address)| *address != "None").skip(chosen.len()) {
         match family_of(address) {
             "IPv4" => chosen.push("IPv4".to_owned()),
             other => {
-                let path = path("clusterIPs").index(index);
+                let path = Path::new("spec").child("clusterIPs").index(index);
                 errors.push(path.invalid(addresses.clone(), format!("{other} is not configured on this cluster")));
             }
         }
     }
-    if selectorless {
-        if chosen.is_empty() {
-            chosen.push("IPv4".to_owned());
-        }
-        if chosen.len() == 1 && policy != "SingleStack" {
-            chosen.push(if chosen[0] == "IPv4" { "IPv6" } else { "IPv4" }.to_owned());
-        }
-    } else {
-        if policy == "RequireDualStack" {
-            let detail = "this cluster is not configured for dual-stack services";
-            errors.push(path("ipFamilyPolicy").invalid(shown, detail));
-        }
-        for (index, family) in chosen.iter().enumerate().filter(|(_, family)| *family != "IPv4") {
-            errors.push(path("ipFamilies").index(index).invalid(family.as_str(), "not configured on this cluster"));
-        }
-        if chosen.is_empty() {
-            chosen.push("IPv4".to_owned());
-        }
+    chosen
+}
+
+/// Endpoints that users write may be of any family.
+fn families_without_selector(mut chosen: Vec<String>, policy: &str) -> Vec<String> {
+    if chosen.is_empty() {
+        chosen.push("IPv4".to_owned());
     }
-    after["ipFamilies"] = chosen.into();
+    if chosen.len() == 1 && policy != "SingleStack" {
+        chosen.push(if chosen[0] == "IPv4" { "IPv6" } else { "IPv4" }.to_owned());
+    }
+    chosen
+}
+
+fn families_of_cluster(errors: &mut FieldErrors, mut chosen: Vec<String>, policy: &str) -> Vec<String> {
+    let path = |field: &str| Path::new("spec").child(field);
+    if policy == "RequireDualStack" {
+        let detail = "this cluster is not configured for dual-stack services";
+        errors.push(path("ipFamilyPolicy").invalid(policy, detail));
+    }
+    for (index, family) in chosen.iter().enumerate().filter(|(_, family)| *family != "IPv4") {
+        errors.push(path("ipFamilies").index(index).invalid(family.as_str(), "not configured on this cluster"));
+    }
+    if chosen.is_empty() {
+        chosen.push("IPv4".to_owned());
+    }
+    chosen
 }
 
 struct Draft<'a> {

@@ -160,10 +160,34 @@ pub(super) async fn run_on(
     if !args.how.detach && !dry_run {
         target.introduce(setting.screen);
     }
+    let (mut created, jobs) = create(setting, args, documents, target, &mut printer).await?;
+    if dry_run || args.how.detach {
+        created.iter_mut().for_each(output::hide_managed_fields);
+        return show(created, format, if dry_run { " (server dry run)" } else { "" });
+    }
+    let mut code = Code::Success;
+    for (job, source) in jobs {
+        let followed = attach(args, target, job, &source, &mut printer, &mut interrupts).await?;
+        code = code.max(followed);
+        if matches!(followed, Code::Interrupted | Code::Terminated | Code::Server) {
+            break;
+        }
+    }
+    Ok(code)
+}
+
+/// Creates the objects: what they became, and which of them are Jobs.
+async fn create(
+    setting: &Setting,
+    args: &RunArgs,
+    documents: Vec<Document>,
+    target: &Target,
+    printer: &mut Printer,
+) -> anyhow::Result<(Vec<Value>, Vec<(Job, Source)>)> {
+    let dry_run = args.how.dry_run == Some(DryRun::Server);
     // An ephemeral Job is looked at by nobody later.
     let state = StateDir::open(setting.connection.state_dir.as_deref()).ok().filter(|_| !target.is_ephemeral());
-    let mut created = Vec::new();
-    let mut jobs = Vec::new();
+    let (mut created, mut jobs) = (Vec::new(), Vec::new());
     for mut document in documents {
         let address = objects::address(&document, &target.namespace, setting.connection.namespace.as_deref())?;
         let is_job = objects::is_job(&document.value);
@@ -185,19 +209,7 @@ pub(super) async fn run_on(
         }
         created.push(object.to_value());
     }
-    if dry_run || args.how.detach {
-        created.iter_mut().for_each(output::hide_managed_fields);
-        return show(created, format, if dry_run { " (server dry run)" } else { "" });
-    }
-    let mut code = Code::Success;
-    for (job, source) in jobs {
-        let followed = attach(args, target, job, &source, &mut printer, &mut interrupts).await?;
-        code = code.max(followed);
-        if matches!(followed, Code::Interrupted | Code::Terminated | Code::Server) {
-            break;
-        }
-    }
-    Ok(code)
+    Ok((created, jobs))
 }
 
 /// Follows one Job to its end and tells its result.
