@@ -29,19 +29,19 @@ pub const FOREGROUND_FINALIZER: &str = "foregroundDeletion";
 /// The finalizer of `propagationPolicy: Orphan`.
 pub const ORPHAN_FINALIZER: &str = "orphan";
 
-/// A kind, and where its objects are.
+/// A resource, and what objects in it are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Served {
-    /// The kind.
+pub struct Resource {
+    /// Where its objects are.
+    pub gvr: Gvr,
+    /// Their kind, as their owner references and they themselves name it.
     pub kind: Kind,
-    /// Its resource.
-    pub resource: Gvr,
-    /// Whether its objects live in namespaces.
+    /// Whether they live in namespaces.
     pub namespaced: bool,
 }
 
-impl Served {
-    /// Describes a kind known at compile time.
+impl Resource {
+    /// Describes a resource known at compile time.
     pub const fn known(
         group: &'static str,
         version: &'static str,
@@ -49,39 +49,39 @@ impl Served {
         plural: &'static str,
         namespaced: bool,
     ) -> Self {
-        Self { kind: Kind::known(group, version, kind), resource: Gvr::known(group, version, plural), namespaced }
+        Self { kind: Kind::known(group, version, kind), gvr: Gvr::known(group, version, plural), namespaced }
     }
 
-    /// Whether objects with this `apiVersion` and `kind` are of it.
+    /// Whether an object with this `apiVersion` and `kind` belongs in it.
     pub fn is_of(&self, api_version: &str, kind: &str) -> bool {
         let (group, version) = split_api_version(api_version);
         (&*self.kind.group, &*self.kind.version, &*self.kind.kind) == (group, version, kind)
     }
 }
 
-/// The kinds that manifests of Jobs come with, for those who send such manifests: names and plurals are unique.
-pub static MANIFEST_KINDS: [Served; 23] = [
-    Served::known("batch", "v1", "Job", "jobs", true),
-    Served::known("batch", "v1", "CronJob", "cronjobs", true),
-    Served::known("", "v1", "Pod", "pods", true),
-    Served::known("", "v1", "ConfigMap", "configmaps", true),
-    Served::known("", "v1", "Secret", "secrets", true),
-    Served::known("", "v1", "ServiceAccount", "serviceaccounts", true),
-    Served::known("", "v1", "Namespace", "namespaces", false),
-    Served::known("", "v1", "Event", "events", true),
-    Served::known("", "v1", "Node", "nodes", false),
-    Served::known("", "v1", "Service", "services", true),
-    Served::known("", "v1", "ReplicationController", "replicationcontrollers", true),
-    Served::known("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true),
-    Served::known("", "v1", "PersistentVolume", "persistentvolumes", false),
-    Served::known("", "v1", "LimitRange", "limitranges", true),
-    Served::known("", "v1", "ResourceQuota", "resourcequotas", true),
-    Served::known("", "v1", "Endpoints", "endpoints", true),
-    Served::known("", "v1", "PodTemplate", "podtemplates", true),
-    Served::known("rbac.authorization.k8s.io", "v1", "Role", "roles", true),
-    Served::known("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true),
-    Served::known("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false),
-    Served::known("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false),
-    Served::known("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true),
-    Served::known("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", false),
+/// The resources that manifests of Jobs come with, for those who send such manifests: names and plurals are unique.
+pub static MANIFEST_KINDS: [Resource; 23] = [
+    Resource::known("batch", "v1", "Job", "jobs", true),
+    Resource::known("batch", "v1", "CronJob", "cronjobs", true),
+    Resource::known("", "v1", "Pod", "pods", true),
+    Resource::known("", "v1", "ConfigMap", "configmaps", true),
+    Resource::known("", "v1", "Secret", "secrets", true),
+    Resource::known("", "v1", "ServiceAccount", "serviceaccounts", true),
+    Resource::known("", "v1", "Namespace", "namespaces", false),
+    Resource::known("", "v1", "Event", "events", true),
+    Resource::known("", "v1", "Node", "nodes", false),
+    Resource::known("", "v1", "Service", "services", true),
+    Resource::known("", "v1", "ReplicationController", "replicationcontrollers", true),
+    Resource::known("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true),
+    Resource::known("", "v1", "PersistentVolume", "persistentvolumes", false),
+    Resource::known("", "v1", "LimitRange", "limitranges", true),
+    Resource::known("", "v1", "ResourceQuota", "resourcequotas", true),
+    Resource::known("", "v1", "Endpoints", "endpoints", true),
+    Resource::known("", "v1", "PodTemplate", "podtemplates", true),
+    Resource::known("rbac.authorization.k8s.io", "v1", "Role", "roles", true),
+    Resource::known("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true),
+    Resource::known("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false),
+    Resource::known("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false),
+    Resource::known("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true),
+    Resource::known("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", false),
 ];

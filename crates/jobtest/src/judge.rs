@@ -202,7 +202,7 @@ fn absent(evidence: &Evidence<'_>) -> Vec<Failure> {
         let served = kinds::find_kind(&target.kind)?;
         let namespace = target.namespace.as_deref().unwrap_or("default");
         let namespace = served.namespaced.then_some(namespace);
-        evidence.machine.get(&served.resource, namespace, &target.name)?;
+        evidence.machine.get(&served.gvr, namespace, &target.name)?;
         let want = format!("no {} {} at the end", target.kind, target.name);
         Some(Failure::at(said.line, &said.field, want, "it is there"))
     };

@@ -58,10 +58,10 @@ fn send(machine: &Machine, document: &Document, apply: bool) -> Done {
     };
     let request = if apply {
         let name = text("/metadata/name");
-        let request = Request::new(Verb::Patch, served.resource.clone(), namespace.as_deref(), name.as_deref());
+        let request = Request::new(Verb::Patch, served.gvr.clone(), namespace.as_deref(), name.as_deref());
         request.body(Body::Patch(PatchType::Apply, object))
     } else {
-        Request::new(Verb::Create, served.resource.clone(), namespace.as_deref(), None).body(Body::Object(object))
+        Request::new(Verb::Create, served.gvr.clone(), namespace.as_deref(), None).body(Body::Object(object))
     };
     machine.call(request.options(options))?;
     Ok(())
@@ -100,7 +100,7 @@ pub(crate) fn perform(machine: &Machine, what: &What) -> Done {
         }
         What::Fault { component, verb, resource, times, status } => {
             let served = kinds::find_plural(resource).ok_or_else(|| format!("there are no {resource}"))?;
-            machine.refuse(*component, *verb, served.resource.clone(), *times, *status);
+            machine.refuse(*component, *verb, served.gvr.clone(), *times, *status);
             Ok(())
         }
     }
@@ -109,7 +109,7 @@ pub(crate) fn perform(machine: &Machine, what: &What) -> Done {
 fn address(target: &Target) -> Result<(Gvr, Option<String>), Refused> {
     let served = kinds::find_kind(&target.kind).ok_or_else(|| format!("there is no kind {}", target.kind))?;
     let namespace = target.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    Ok((served.resource.clone(), served.namespaced.then_some(namespace)))
+    Ok((served.gvr.clone(), served.namespaced.then_some(namespace)))
 }
 
 fn patch_object(machine: &Machine, target: &Target, subresource: Option<&str>, patch: &Value) -> Done {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use api::request::FieldValidation;
-use api::resource::{MANIFEST_KINDS, Served};
+use api::resource::{MANIFEST_KINDS, Resource};
 use api::{Body, Gvr, Object, Options, Reply, Request, Verb};
 use client::Client;
 use serde_json::Value;
@@ -14,10 +14,10 @@ use crate::manifest::Document;
 use crate::screen::Screen;
 
 /// Kinds that a real cluster may serve beside those that manifests of Jobs come with.
-static APPS: [Served; 3] = [
-    Served::known("apps", "v1", "Deployment", "deployments", true),
-    Served::known("apps", "v1", "StatefulSet", "statefulsets", true),
-    Served::known("apps", "v1", "DaemonSet", "daemonsets", true),
+static APPS: [Resource; 3] = [
+    Resource::known("apps", "v1", "Deployment", "deployments", true),
+    Resource::known("apps", "v1", "StatefulSet", "statefulsets", true),
+    Resource::known("apps", "v1", "DaemonSet", "daemonsets", true),
 ];
 
 /// Where an object of a manifest goes.
@@ -42,13 +42,13 @@ pub(crate) fn address(document: &Document, default: &str, forced: Option<&str>) 
     let text = |pointer: &str| document.value.pointer(pointer).and_then(Value::as_str);
     let (api_version, kind) = (text("/apiVersion").unwrap_or_default(), text("/kind").unwrap_or_default());
     let known = MANIFEST_KINDS.iter().chain(&APPS).find(|served| served.is_of(api_version, kind));
-    let Some(Served { resource, namespaced, .. }) = known else {
+    let Some(Resource { gvr, namespaced, .. }) = known else {
         let file = document.source.file().unwrap_or_default();
         return Err(Failure::usage(format!(
             "error: resource mapping not found in \"{file}\": no matches for kind \"{kind}\" in version \"{api_version}\""
         )));
     };
-    let resource = resource.clone();
+    let resource = gvr.clone();
     if !namespaced {
         return Ok(Address { resource, namespace: None });
     }

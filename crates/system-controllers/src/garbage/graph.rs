@@ -5,99 +5,18 @@
 //! reference blocks the owner's foreground deletion, so that the owner is woken once, when the last of them goes. One
 //! event costs the number of its owners, except that the end of an object wakes each of its dependents once.
 
+mod links;
+mod words;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+pub use api::resource::Resource;
 use api::resource::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
 use api::shared::Recent;
-use api::{Gvr, Kind, Meta, OwnerRef, Uid, key};
+use api::{Meta, OwnerRef, Uid, key};
 
-/// A resource whose objects own or are owned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resource {
-    /// Where its objects are.
-    pub gvr: Gvr,
-    /// Their kind, as owner references name it.
-    pub kind: Kind,
-    /// Whether they live in namespaces.
-    pub namespaced: bool,
-}
-
-/// One object to act on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Index of its resource.
-    pub resource: usize,
-    /// Its namespace, if any.
-    pub namespace: Option<Arc<str>>,
-    /// Its name.
-    pub name: Arc<str>,
-    /// Its UID, which guards against a successor of the same name.
-    pub uid: Uid,
-}
-
-/// How an owner stands, from a dependent's point of view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It is there.
-    Present,
-    /// It is being deleted in the foreground, and waits for its dependents to go.
-    Waiting,
-    /// There is no such object in the dependent's namespace.
-    Absent,
-    /// The graph cannot tell: ask the API.
-    Unknown,
-}
-
-/// What one object needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Nothing.
-    Nothing,
-    /// Its owners may not hold it any more: look at it and them.
-    Examine(Target),
-    /// It was deleted with `Orphan`: take the reference off these, then the finalizer off it.
-    Orphan(Target, Vec<Target>),
-    /// It was deleted with `Foreground`, and nothing blocks it any more: take the finalizer off.
-    Release(Target),
-}
-
-/// A reference to an owner that lives in another namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForeignOwner {
-    /// The object with the reference.
-    pub dependent: Target,
-    /// `apiVersion`, kind and name that the reference gives.
-    pub claim: Arc<Claim>,
-    /// The UID that the reference gives.
-    pub owner: Uid,
-}
-
-/// What follows from one event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Effects {
-    /// Objects to take a [`Graph::step`] with.
-    pub wake: Vec<Uid>,
-    /// References to report.
-    pub foreign: Vec<ForeignOwner>,
-}
-
-/// What a reference says about its owner besides the UID.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// `apiVersion`.
-    pub api_version: String,
-    /// `kind`.
-    pub kind: String,
-    /// `name`.
-    pub name: String,
-}
-
-impl Claim {
-    fn is(&self, owner: &OwnerRef) -> bool {
-        self.name == owner.name && self.kind == owner.kind && self.api_version == owner.api_version
-    }
-}
+pub use words::{Claim, Effects, ForeignOwner, Standing, Step, Target};
 
 #[derive(Debug, Clone)]
 struct Owner {
@@ -316,121 +235,6 @@ impl Graph {
     fn intern(&self, uid: &Uid) -> Uid {
         self.nodes.get_key_value(uid).map_or_else(|| uid.clone(), |(known, _)| known.clone())
     }
-
-    /// Brings the links from an object to its owners up to date.
-    fn relink(&mut self, uid: &Uid, meta: &Meta, effects: &mut Effects) {
-        let known = &self.nodes[uid].owners;
-        let same = |(owner, reference): (&Owner, &OwnerRef)| {
-            owner.uid == reference.uid && owner.blocking == blocks(uid, reference) && owner.claim.is(reference)
-        };
-        if known.len() == meta.owners.len() && known.iter().zip(meta.owners.iter()).all(same) {
-            return;
-        }
-        let mut owners: Vec<Owner> = Vec::with_capacity(meta.owners.len());
-        for reference in meta.owners.iter() {
-            // One UID twice is one owner: upstream's graph is keyed the same way.
-            match owners.iter_mut().find(|owner| owner.uid == reference.uid) {
-                Some(owner) => owner.blocking |= blocks(uid, reference),
-                None => owners.push(Owner { blocking: blocks(uid, reference), ..self.owner(reference) }),
-            }
-        }
-        let node = self.nodes.get_mut(uid).expect("the object was just applied");
-        let before = std::mem::replace(&mut node.owners, owners.clone());
-        for owner in &owners {
-            self.link(uid, owner, effects);
-        }
-        // Unlinked after the new links stand, so that an owner in both is not dropped in between.
-        for owner in &before {
-            match owners.iter().find(|kept| kept.uid == owner.uid) {
-                Some(_) => self.unblock(owner, effects),
-                None => self.unlink(uid, owner, effects),
-            }
-        }
-    }
-
-    fn owner(&mut self, reference: &OwnerRef) -> Owner {
-        let uid = self.intern(&reference.uid);
-        let node = self.nodes.entry(uid.clone()).or_default();
-        let claim = match &node.claim {
-            Some(claim) if claim.is(reference) => claim.clone(),
-            _ => Arc::new(Claim {
-                api_version: reference.api_version.clone(),
-                kind: reference.kind.clone(),
-                name: reference.name.clone(),
-            }),
-        };
-        node.claim = Some(claim.clone());
-        Owner { uid, claim, blocking: reference.block_owner_deletion }
-    }
-
-    /// Registers a dependent; wakes it if this owner may not hold it.
-    fn link(&mut self, uid: &Uid, owner: &Owner, effects: &mut Effects) {
-        let node = self.nodes.get_mut(&owner.uid).expect("an owner has a node");
-        node.dependents.insert(uid.clone());
-        node.blocking += usize::from(owner.blocking);
-        let dependent = self.nodes[uid].observed.as_ref().expect("a dependent was observed");
-        if self.standing_of(dependent, owner) != Standing::Present {
-            effects.wake.push(uid.clone());
-            self.report_foreign(uid, owner, effects);
-        }
-    }
-
-    /// Takes a dependent off one owner.
-    fn unlink(&mut self, uid: &Uid, owner: &Owner, effects: &mut Effects) {
-        if let Some(node) = self.nodes.get_mut(&owner.uid) {
-            node.dependents.remove(uid);
-        }
-        self.unblock(owner, effects);
-        self.drop_if_unused(&owner.uid);
-    }
-
-    /// Takes back the count of one blocking reference; the last one wakes an owner that waits.
-    fn unblock(&mut self, owner: &Owner, effects: &mut Effects) {
-        if !owner.blocking {
-            return;
-        }
-        let Some(node) = self.nodes.get_mut(&owner.uid) else { return };
-        node.blocking -= 1;
-        if node.blocking == 0 && node.waits() {
-            effects.wake.push(owner.uid.clone());
-        }
-    }
-
-    fn drop_if_unused(&mut self, uid: &Uid) {
-        if self.nodes.get(uid).is_some_and(|node| node.observed.is_none() && node.dependents.is_empty()) {
-            self.nodes.remove(uid);
-        }
-    }
-
-    /// Once an owner is observed, wakes the dependents that named it wrongly.
-    fn check_claims_on(&self, uid: &Uid, effects: &mut Effects) {
-        for dependent in &self.nodes[uid].dependents {
-            let Some(node) = self.nodes.get(dependent) else { continue };
-            let Some(observed) = &node.observed else { continue };
-            for owner in node.owners.iter().filter(|owner| owner.uid == *uid) {
-                if self.standing_of(observed, owner) == Standing::Unknown {
-                    effects.wake.push(dependent.clone());
-                    self.report_foreign(dependent, owner, effects);
-                }
-            }
-        }
-    }
-
-    fn report_foreign(&self, uid: &Uid, owner: &Owner, effects: &mut Effects) {
-        let Some(dependent) = self.target(uid) else { return };
-        let Some(observed) = self.nodes.get(&owner.uid).and_then(|node| node.observed.as_ref()) else { return };
-        if observed.namespace.is_some() && observed.namespace != dependent.namespace {
-            let (claim, owner) = (owner.claim.clone(), owner.uid.clone());
-            effects.foreign.push(ForeignOwner { dependent, claim, owner });
-        }
-    }
-}
-
-/// Whether a reference holds up its owner's foreground deletion.
-///
-/// Differs: an object that owns itself does not wait for itself; upstream's never goes.
-fn blocks(dependent: &Uid, reference: &OwnerRef) -> bool {
-    reference.block_owner_deletion && reference.uid != *dependent
 }
 
 #[cfg(test)]

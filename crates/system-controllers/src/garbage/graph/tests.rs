@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::{Gvr, Kind};
 use proptest::prelude::*;
 use serde_json::json;
 
