@@ -252,6 +252,12 @@ impl Status {
         Self { status, message: String::new(), reason: None, details, code: 0, continue_token: None }
     }
 
+    /// A `Success` that names nothing: what creating a Binding or an Eviction answers (201).
+    pub fn created() -> Self {
+        let (status, message) = ("Success".to_owned(), String::new());
+        Self { status, message, reason: None, details: None, code: 201, continue_token: None }
+    }
+
     /// Adds a cause.
     #[must_use]
     pub fn with_cause(mut self, reason: &str, message: &str, field: &str) -> Self {

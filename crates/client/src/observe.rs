@@ -1,4 +1,5 @@
-//! Observations: a list and the watch from its revision, restarted when history is gone, as one endless stream.
+//! Observations: a list and the watch from its revision, restarted when history is gone, as one endless stream
+//! (client-go's Reflector, `tools/cache/reflector.go`).
 //!
 //! Flow: `List` -> `Watch` -> on a clean end `Watch` again from the last revision seen; on `410 Expired` `List`
 //! again; on any other failure wait, doubling from 100 ms to 10 s, and go on where it stopped.

@@ -70,15 +70,3 @@ fn unprocessable() -> Status {
     let message = "the server rejected our request due to an error in our request";
     Status { details: Some(Box::default()), ..Status::failure(422, Reason::INVALID, message) }
 }
-
-/// A value as Go's decoder names it in errors.
-fn described(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}

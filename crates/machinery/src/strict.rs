@@ -251,7 +251,7 @@ fn zero(ty: &Type) -> Value {
 }
 
 /// A value as Go's errors describe it, where the number itself does not matter.
-fn describe(value: &Value) -> &'static str {
+pub(crate) fn describe(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",

@@ -11,7 +11,7 @@ use api::resource::CRON_JOBS;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::fields::{child, default_text, default_to, drop_empty, drop_nulls, get, items, map_of, take_from, text};
+use crate::fields::{child, default_text, default_to, drop_empty, drop_nulls, get, items, map_of, text};
 use crate::labels::format_selector;
 use crate::strategy::{Column, DefaultPropagation, Descriptor, Row, Strategy, View};
 use crate::table::{AGE, NAME, age, container_cells, name, since, text_column, time, wide_column};
@@ -91,13 +91,7 @@ impl Strategy for CronJobStrategy {
     }
 
     fn prepare_for_update(&self, new: &mut Value, old: &Value, subresource: Option<&str>) {
-        let is_status = subresource == Some("status");
-        take_from(new, old, if is_status { "spec" } else { "status" });
-        if is_status {
-            clean_status(new);
-        }
-        let changed = !is_status && new.get("spec") != old.get("spec");
-        generation::follow(new, old, changed);
+        generation::prepare_for_update(new, old, subresource, clean_status);
     }
 
     fn validate_create(&self, object: &Value) -> FieldErrors {

@@ -7,9 +7,7 @@ use api::field::{FieldErrors, Path};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::fields::{
-    child, child_map, default_to, drop_empty, drop_nulls, get, is_empty_map, map_of, number, take_from,
-};
+use crate::fields::{child, child_map, default_to, drop_empty, drop_nulls, get, is_empty_map, map_of, number};
 use crate::labels::format_labels;
 use crate::pod_spec::{self, default_template};
 use crate::strategy::{Column, DefaultPropagation, Descriptor, Row, Scale, Strategy};
@@ -91,13 +89,7 @@ impl Strategy for ReplicationControllerStrategy {
     }
 
     fn prepare_for_update(&self, new: &mut Value, old: &Value, subresource: Option<&str>) {
-        let is_status = subresource == Some("status");
-        take_from(new, old, if is_status { "spec" } else { "status" });
-        if is_status {
-            clean_status(new);
-        }
-        let changed = !is_status && new.get("spec") != old.get("spec");
-        generation::follow(new, old, changed);
+        generation::prepare_for_update(new, old, subresource, clean_status);
     }
 
     fn validate_create(&self, object: &Value) -> FieldErrors {

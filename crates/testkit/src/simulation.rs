@@ -90,7 +90,7 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// A simulation whose pods behave as their annotations say.
+    /// A simulation whose pods behave as their annotations say. The seed is [`Simulation::builder`]'s.
     pub fn new(seed: u64) -> Self {
         Self::builder(seed).start()
     }

@@ -30,13 +30,5 @@ pub(crate) fn create(server: &ApiServer, target: &Target<'_>, mut request: Reque
             Err(error) => return Err(Status::internal(error)),
         }
     }
-    let success = Status {
-        status: "Success".to_owned(),
-        message: String::new(),
-        reason: None,
-        details: None,
-        code: 201,
-        continue_token: None,
-    };
-    Ok(Response::Status(success).into())
+    Ok(Response::Status(Status::created()).into())
 }

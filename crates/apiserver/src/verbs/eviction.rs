@@ -56,15 +56,7 @@ pub(crate) fn create(server: &ApiServer, target: &Target<'_>, mut request: Reque
     }
     let (options, _) = Options::of(&deletion)?;
     evict(server, target, &key, &options)?;
-    let success = Status {
-        status: "Success".to_owned(),
-        message: String::new(),
-        reason: None,
-        details: None,
-        code: 201,
-        continue_token: None,
-    };
-    Ok(Reply { response: Response::Status(success), warnings })
+    Ok(Reply { response: Response::Status(Status::created()), warnings })
 }
 
 fn evict(server: &ApiServer, target: &Target<'_>, key: &api::ObjectKey, options: &Options) -> Result<(), Status> {

@@ -1,4 +1,4 @@
-//! The record format of container logs, both ways. Pure.
+//! The record format of container logs, both ways (`k8s.io/cri-client/pkg/logs/logs.go`). Pure.
 
 use jiff::Timestamp;
 

@@ -23,7 +23,7 @@ pub struct KubeletConfig {
     pub host_ip: String,
     /// The addresses of pods; `None` when they can have none of their own.
     pub pod_range: Option<PodRange>,
-    /// `status.capacity.pods` of the node.
+    /// `status.capacity.pods` of the node: how many pods are bound to it.
     pub pods_max: u32,
     /// Whether the node renews a Lease: not where time jumps, since each renewal would be a stop on the way.
     pub heartbeat: bool,

@@ -1,4 +1,5 @@
-//! Writing a pod's status, and the delete that ends its grace period; both are tried again until the API takes them.
+//! Writing a pod's status, and the delete that ends its grace period; both are tried again until the API takes them
+//! (`pkg/kubelet/status/status_manager.go`).
 //!
 //! Statuses that people do not wait for are held back for [`STATUS_DELAY`], so that a container which ends at once costs
 //! one write, not two. The terminal status is written at once.

@@ -5,7 +5,8 @@
 use api::{Reason, Status};
 use serde_json::Value;
 
-use super::{MAX_COPY_GROWTH_BYTES, MAX_JSON_PATCH_OPERATIONS, described, unprocessable};
+use super::{MAX_COPY_GROWTH_BYTES, MAX_JSON_PATCH_OPERATIONS, unprocessable};
+use crate::strict::describe;
 
 /// One operation, as far as it could be read.
 struct Operation<'a> {
@@ -37,7 +38,7 @@ pub(super) fn patch(object: &mut Value, patch: &Value) -> Result<Vec<String>, St
 /// Reads the operations in the words of Go's decoder, which reads them into a `[]jsonPatchOp`.
 fn decode(patch: &Value) -> Result<(Vec<Operation<'_>>, Vec<String>), Status> {
     let refuse = |what: &Value, go_type: &str| {
-        let found = described(what);
+        let found = describe(what);
         Status::bad_request(format!("error decoding patch: json: cannot unmarshal {found} into Go {go_type}"))
     };
     let items = match patch {

@@ -3,7 +3,7 @@
 use api::Status;
 use serde_json::{Map, Value};
 
-use super::described;
+use crate::strict::describe;
 
 /// Merges a patch into an object.
 pub(super) fn merge(object: &mut Value, patch: Value) -> Result<(), Status> {
@@ -16,7 +16,7 @@ pub(super) fn merge(object: &mut Value, patch: Value) -> Result<(), Status> {
         other => {
             return Err(Status::bad_request(format!(
                 "error decoding patch: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-                described(&other)
+                describe(&other)
             )));
         }
     }

@@ -33,7 +33,7 @@ pub(super) fn merge(object: &mut Value, patch: Value, schema: Option<&'static St
         Value::Null => Ok(()),
         other => Err(Status::bad_request(format!(
             "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            super::described(&other)
+            crate::strict::describe(&other)
         ))),
     }
 }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::fields::{child, child_map, default_text, default_to, drop_empty, drop_nulls, flag, get, items_mut};
-use crate::fields::{is_empty_map, map_of, number, take_from, text};
+use crate::fields::{is_empty_map, map_of, take_from, text};
+use crate::generation;
 use crate::job::{CONTROLLER_UID, JOB_NAME, LEGACY_CONTROLLER_UID, LEGACY_JOB_NAME};
 use crate::pod_spec::default_template;
 
@@ -91,7 +92,7 @@ fn default_labels(job: &mut Value) {
 /// Prepares a new Job: generation 1, empty status, generated selector.
 pub(crate) fn for_create(job: &mut Value) {
     job["status"] = json!({});
-    child_map(job, "metadata").insert("generation".to_owned(), 1.into());
+    generation::begin(job);
     if !get(job, "spec").is_some_and(|spec| flag(spec, "manualSelector")) {
         generate_selector(job);
     }
@@ -124,7 +125,6 @@ pub(crate) fn for_update(new: &mut Value, old: &Value, subresource: Option<&str>
         clean_status(new);
     }
     default_labels(new);
-    let generation = get(old, "metadata").map_or(0, |metadata| number(metadata, "generation"));
     let changed = !is_status && new.get("spec") != old.get("spec");
-    child_map(new, "metadata").insert("generation".to_owned(), (generation + i64::from(changed)).into());
+    generation::follow(new, old, changed);
 }
