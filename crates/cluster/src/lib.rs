@@ -16,6 +16,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock, Weak};
 
+use advice::Node;
 use api::{Gvr, Kind, ObjectKey, Options, Uid, resource};
 use apiserver::ApiServer;
 use apiserver::http::pki::Identity;
@@ -30,6 +31,7 @@ use registry::Catalogue;
 use service_proxy::{ProxyConfig, ServiceProxy};
 use store::Bounds;
 use system_controllers::Resource;
+use system_controllers::scheduler::plan::Claims;
 use tokio::task::JoinHandle;
 
 pub use apiserver::Commit;
@@ -98,7 +100,7 @@ impl Cluster {
             clock: config.clock.clone(),
             entropy: config.entropy.clone(),
             bounds: Bounds::default(),
-            advice: Arc::new(advisor(node.clone())),
+            advice: Arc::new(advisor(node.clone(), matches!(config.pods, Pods::Scripted(_)))),
             service_range: network.services,
             plain_api: config.plain_api,
         });
@@ -328,10 +330,14 @@ fn give_clock(stepper: &Arc<Stepper>, server: &ApiServer, processes: Option<&Arc
 }
 
 /// Warns of what the node does not honour, as far as it is known when an object comes in.
-fn advisor(node: Arc<OnceLock<Weak<Kubelet>>>) -> impl Fn(&serde_json::Value) -> Vec<String> + Send + Sync {
+fn advisor(
+    node: Arc<OnceLock<Weak<Kubelet>>>,
+    are_acted: bool,
+) -> impl Fn(&serde_json::Value) -> Vec<String> + Send + Sync {
     move |object| {
         let kubelet = node.get().and_then(Weak::upgrade);
-        advice::advice(object, kubelet.is_none_or(|kubelet| !kubelet.lacks_sandboxes()))
+        let sandboxes = kubelet.is_none_or(|kubelet| !kubelet.lacks_sandboxes());
+        advice::advice(object, if are_acted { Node::Acts } else { Node::Runs { sandboxes } })
     }
 }
 
@@ -354,5 +360,10 @@ fn system_config(server: &ApiServer, config: &Config) -> system_controllers::Con
         Resource { gvr: descriptor.resource(), kind: descriptor.kind.clone(), namespaced: descriptor.namespaced }
     });
     let terminated_pods_max = config.terminated_pods_max;
-    system_controllers::Config { resources: resources.collect(), terminated_pods_max, ..Default::default() }
+    // The API serves no claims, and a process has none. A pod that is acted out needs nothing behind its volumes.
+    let claims = match config.pods {
+        Pods::Processes { .. } => Claims::None,
+        Pods::Scripted(_) => Claims::PassedOver,
+    };
+    system_controllers::Config { resources: resources.collect(), terminated_pods_max, claims, ..Default::default() }
 }

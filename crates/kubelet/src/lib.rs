@@ -23,4 +23,4 @@ mod volumes;
 
 pub use addresses::PodRange;
 pub use shell::{Containers, ForwardTarget, Kubelet, KubeletConfig, connect};
-pub use unsupported::{reads_annotation, unsupported};
+pub use unsupported::{obstacle, reads_annotation, unsupported};

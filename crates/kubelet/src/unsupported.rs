@@ -14,6 +14,19 @@ pub fn unsupported(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
     of_pod(spec, Abilities { sandboxes, groups: sandboxes && rustix::process::geteuid().is_root() })
 }
 
+/// Volumes that are claims, which the scheduler waits for.
+const CLAIMS: [&str; 2] = ["persistentVolumeClaim", "ephemeral"];
+
+/// Why a pod with the field at one of the paths that [`unsupported`] gives never starts, if it is such a field.
+pub fn obstacle(path: &str) -> Option<&'static str> {
+    let (_, kind) = path.strip_prefix("spec.volumes[")?.split_once("].")?;
+    match kind {
+        _ if CLAIMS.contains(&kind) => Some("pods with it never start, there are no claims here"),
+        "emptyDir.sizeLimit" => None,
+        _ => Some("pods that mount it never start, a local process cannot have such a volume"),
+    }
+}
+
 /// What a machine gives this user.
 #[derive(Clone, Copy)]
 struct Abilities {
@@ -67,16 +80,19 @@ fn is_service_account_volume(name: &str) -> bool {
 /// Volumes that are not there, or not of a kind that is known.
 fn of_volumes(spec: &PodSpec, sandboxes: bool) -> Vec<String> {
     let volumes = || spec.volumes.iter().flatten().filter(|volume| !is_service_account_volume(&volume.name));
+    let named = |(index, field)| format!("spec.volumes[{index}].{field}");
     if !sandboxes {
-        return volumes().take(1).map(|_| "spec.volumes".to_owned()).collect();
+        let any = volumes().take(1).map(|_| "spec.volumes".to_owned());
+        let fields = volumes().map(|volume| volumes::unsupported_kind(volume).filter(|field| CLAIMS.contains(field)));
+        let claims = fields.enumerate().filter_map(|(index, field)| Some((index, field?)));
+        return any.chain(claims.map(named)).collect();
     }
     let limited = |volume: &Volume| {
         let limit = volume.empty_dir.as_ref().is_some_and(|empty| empty.size_limit.is_some());
         limit.then_some("emptyDir.sizeLimit")
     };
     let effectless = |volume: &Volume| volumes::unsupported_kind(volume).or_else(|| limited(volume));
-    let path = |(index, volume)| Some(format!("spec.volumes[{index}].{}", effectless(volume)?));
-    volumes().enumerate().filter_map(path).collect()
+    volumes().enumerate().filter_map(|(index, volume)| Some(named((index, effectless(volume)?)))).collect()
 }
 
 /// Whether the pod's security context asks for more than users and groups, which a sandbox has.

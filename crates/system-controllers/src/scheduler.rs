@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use plan::{Decision, NodeView, Nodes, PodView};
+use plan::{Claims, Decision, NodeView, Nodes, PodView};
 
 /// How many pods are bound at one time.
 const WORKERS: usize = 16;
@@ -29,6 +29,7 @@ struct Scheduler {
     client: Client,
     clock: SharedClock,
     recorder: Recorder,
+    claims: Claims,
     state: Mutex<State>,
 }
 
@@ -41,12 +42,12 @@ struct State {
 }
 
 /// Starts the scheduler; `recorder` speaks for `default-scheduler`.
-pub fn start(client: Client, clock: SharedClock, recorder: Recorder) -> RunnerHandle {
+pub fn start(client: Client, clock: SharedClock, recorder: Recorder, claims: Claims) -> RunnerHandle {
     let unbound = Selection { field_selector: Some("spec.nodeName=".to_owned()), ..Selection::default() };
     let pods = observe(client.clone(), clock.clone(), PODS, unbound);
     let nodes = observe(client.clone(), clock.clone(), NODES, Selection::default());
     let recorder = recorder.limited(budget::UPSTREAM);
-    let scheduler = Scheduler { client, clock: clock.clone(), recorder, state: Mutex::default() };
+    let scheduler = Scheduler { client, clock: clock.clone(), recorder, claims, state: Mutex::default() };
     Runner::new(Arc::new(scheduler), clock).workers(WORKERS).source(pods).source(nodes).start()
 }
 
@@ -83,7 +84,7 @@ impl Controller for Scheduler {
             return Ok(Outcome::done());
         }
         let view: PodView = pod.view().map_err(Error::Decode)?;
-        match plan::plan(&view, &nodes) {
+        match plan::plan(&view, &nodes, self.claims) {
             Decision::Ignore => {}
             Decision::Bind(node) => self.bind(&pod, &node).await?,
             Decision::Gated => {

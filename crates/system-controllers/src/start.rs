@@ -20,6 +20,8 @@ pub struct Config {
     pub root_certificate: Option<String>,
     /// Leave scheduling to somebody else.
     pub without_scheduler: bool,
+    /// The PersistentVolumeClaims that pods may name.
+    pub claims: scheduler::plan::Claims,
     /// How many pods that have ended may stay, with 0 all; [`pod_gc::DEFAULT_THRESHOLD`] unless it is given.
     pub terminated_pods_max: Option<usize>,
 }
@@ -50,7 +52,7 @@ impl SystemControllers {
         if !config.without_scheduler {
             let component = scheduler::plan::SCHEDULER_NAME;
             let recorder = running.recorder(&client, &clock, component);
-            running.runners.push(scheduler::start(client.clone(), clock.clone(), recorder));
+            running.runners.push(scheduler::start(client.clone(), clock.clone(), recorder, config.claims));
         }
         if config.resources.iter().any(|resource| resource.gvr == disruption::BUDGETS) {
             let recorder = running.recorder(&client, &clock, disruption::COMPONENT);

@@ -1,13 +1,15 @@
 //! Which node a pod goes to, and why none takes it. Pure.
 //!
-//! Filters in upstream's order (`pkg/scheduler/framework/plugins`): NodeUnschedulable, TaintToleration, NodeAffinity.
-//! Differs: resources, ports, volumes, spreading and preemption are not looked at, and the first node by name that
-//! passes is taken instead of the best.
+//! Filters in upstream's order (`pkg/scheduler/framework/plugins`): VolumeBinding's look at claims, which goes before
+//! all nodes, then NodeUnschedulable, TaintToleration, NodeAffinity.
+//! Differs: resources, ports, spreading and preemption are not looked at, nor what stands behind a claim that is there,
+//! and the first node by name that passes is taken instead of the best.
 
 use std::collections::BTreeMap;
 
 use api::k8s::api::core::v1::{NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Taint, Toleration};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// The `spec.schedulerName` that this scheduler answers to, and the component of its Events.
 pub const SCHEDULER_NAME: &str = "default-scheduler";
@@ -16,10 +18,20 @@ pub const SCHEDULER_NAME: &str = "default-scheduler";
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct PodView {
+    /// `metadata`.
+    pub metadata: PodMetaView,
     /// `spec`.
     pub spec: PodSpecView,
     /// `status`.
     pub status: PodStatusView,
+}
+
+/// What the scheduler reads of a pod's metadata.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PodMetaView {
+    /// The name, which claims of the pod's own begin with.
+    pub name: String,
 }
 
 /// What the scheduler reads of a pod's spec.
@@ -38,6 +50,28 @@ pub struct PodSpecView {
     pub tolerations: Option<Vec<Toleration>>,
     /// Node affinity; pod affinity is passed over.
     pub affinity: Option<AffinityView>,
+    /// Volumes, for their claims.
+    pub volumes: Option<Vec<VolumeView>>,
+}
+
+/// What the scheduler reads of a volume.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VolumeView {
+    /// The volume's name.
+    pub name: String,
+    /// A claim that somebody made.
+    pub persistent_volume_claim: Option<ClaimView>,
+    /// A claim that is to be made for the pod.
+    pub ephemeral: Option<IgnoredAny>,
+}
+
+/// A claim that a volume names.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ClaimView {
+    /// Its name.
+    pub claim_name: String,
 }
 
 /// One scheduling gate.
@@ -99,6 +133,16 @@ pub struct NodeView {
 /// Nodes by name.
 pub type Nodes = BTreeMap<String, NodeView>;
 
+/// The PersistentVolumeClaims that there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Claims {
+    /// Not known here, so they hold no pod back.
+    #[default]
+    PassedOver,
+    /// The API has none, so a pod that names one waits for it for ever.
+    None,
+}
+
 /// What becomes of a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -113,7 +157,7 @@ pub enum Decision {
 }
 
 /// Decides where a pod goes.
-pub fn plan(pod: &PodView, nodes: &Nodes) -> Decision {
+pub fn plan(pod: &PodView, nodes: &Nodes, claims: Claims) -> Decision {
     let spec = &pod.spec;
     let ours = spec.scheduler_name.as_deref().is_none_or(|name| name.is_empty() || name == SCHEDULER_NAME);
     if !ours || spec.node_name.as_deref().is_some_and(|name| !name.is_empty()) {
@@ -122,6 +166,9 @@ pub fn plan(pod: &PodView, nodes: &Nodes) -> Decision {
     if spec.scheduling_gates.as_deref().is_some_and(|gates| !gates.is_empty()) {
         return Decision::Gated;
     }
+    if let Some(missing) = missing_claim(pod).filter(|_| claims == Claims::None) {
+        return Decision::Unschedulable(message(vec![missing], nodes.len()));
+    }
     let mut reasons = BTreeMap::<&'static str, usize>::new();
     for (name, node) in nodes {
         match refusal(spec, name, node) {
@@ -129,7 +176,21 @@ pub fn plan(pod: &PodView, nodes: &Nodes) -> Decision {
             Some(reason) => *reasons.entry(reason).or_default() += 1,
         }
     }
-    Decision::Unschedulable(message(&reasons, nodes.len()))
+    let counted = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    Decision::Unschedulable(message(counted, nodes.len()))
+}
+
+/// The first claim of a pod's where there are none (`volumebinding.podHasPVCs`). The plugin that goes before that one,
+/// VolumeRestrictions, says the same of claims that somebody is to make.
+fn missing_claim(pod: &PodView) -> Option<String> {
+    let volumes = || pod.spec.volumes.iter().flatten();
+    let named = volumes().find_map(|volume| volume.persistent_volume_claim.as_ref());
+    if let Some(claim) = named {
+        return Some(format!("persistentvolumeclaim {:?} not found", claim.claim_name));
+    }
+    let own = volumes().find(|volume| volume.ephemeral.is_some())?;
+    let claim = format!("{}-{}", pod.metadata.name, own.name);
+    Some(format!("waiting for ephemeral volume controller to create the persistentvolumeclaim {claim:?}"))
 }
 
 /// Why a node does not take the pod, in upstream's words.
@@ -205,18 +266,17 @@ fn holds(requirement: &NodeSelectorRequirement, value: Option<&String>) -> bool 
     }
 }
 
-/// `FitError.Error` (`pkg/scheduler/framework/types.go`): reasons with their counts, sorted as text, then what the
-/// plugins after the filters say.
-fn message(reasons: &BTreeMap<&'static str, usize>, total: usize) -> String {
+/// `FitError.Error` (`pkg/scheduler/framework/types.go`): reasons, sorted as text, then what the plugins after the
+/// filters say.
+fn message(mut reasons: Vec<String>, total: usize) -> String {
     if total == 0 {
         return "no nodes available to schedule pods".to_owned();
     }
-    let mut counted: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-    counted.sort();
+    reasons.sort();
     format!(
         "0/{total} nodes are available: {}. no new claims to deallocate, preemption: 0/{total} nodes are available: \
          {total} Preemption is not helpful for scheduling.",
-        counted.join(", ")
+        reasons.join(", ")
     )
 }
 

@@ -26,7 +26,7 @@ fn nodes(nodes: &[NodeView]) -> Nodes {
 }
 
 fn check(spec: Value, candidates: &[NodeView], decision: Decision) {
-    assert_eq!(plan(&pod(spec.clone()), &nodes(candidates)), decision, "{spec}");
+    assert_eq!(plan(&pod(spec.clone()), &nodes(candidates), Claims::None), decision, "{spec}");
 }
 
 #[test]
@@ -89,4 +89,18 @@ fn a_condition_is_written_only_when_it_says_something_new() {
     assert!(!condition_differs(&pod, "Unschedulable", "m"));
     assert!(condition_differs(&pod, "Unschedulable", "other"));
     assert!(condition_differs(&PodView::default(), "Unschedulable", "m"));
+}
+
+#[test]
+fn a_pod_waits_for_a_claim_that_is_not_there_and_no_node_is_asked() {
+    let claim = json!({ "volumes": [{ "name": "v", "emptyDir": {} }, { "name": "d", "persistentVolumeClaim": { "claimName": "data" } }] });
+    let refused = |text: &str| Decision::Unschedulable(format!("0/1 nodes are available: {text}. {TAIL}"));
+    check(claim.clone(), &[node(&[])], refused("persistentvolumeclaim \"data\" not found"));
+    check(claim.clone(), &[tainted("a")], refused("persistentvolumeclaim \"data\" not found"));
+    let own = json!({ "metadata": { "name": "p" }, "spec": { "volumes": [{ "name": "v", "ephemeral": { "volumeClaimTemplate": {} } }] } });
+    let own: PodView = serde_json::from_value(own).expect("a pod");
+    let waits = "waiting for ephemeral volume controller to create the persistentvolumeclaim \"p-v\"";
+    assert_eq!(plan(&own, &nodes(&[node(&[])]), Claims::None), refused(waits));
+    let bound = Decision::Bind("n0".to_owned());
+    assert_eq!(plan(&pod(claim), &nodes(&[node(&[])]), Claims::PassedOver), bound);
 }
