@@ -17,6 +17,7 @@ pub mod selector;
 pub mod session;
 pub mod shared;
 pub mod status;
+pub mod text;
 pub mod time;
 pub mod user;
 

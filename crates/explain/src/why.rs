@@ -232,7 +232,7 @@ impl Explanation {
     }
 }
 
-/// `  12:01:04  backoff   create no pods: 1 failures since the last success, until 12:01:14   [spec.backoffLimit, job.yaml:7; active 0]`.
+/// `  12:01:04  backoff   create no pods: 1 failure since the last success, until 12:01:14   [spec.backoffLimit, job.yaml:7; active 0]`.
 fn decision(record: &Record, source: &Source, now: Timestamp, telling: &Telling<'_>) -> String {
     let until = record.until.map(|until| format!(", until {}", telling.clock(until, now))).unwrap_or_default();
     let waits = record.waits_for.as_deref().map(|what| format!(", waits for {}", escape(what))).unwrap_or_default();

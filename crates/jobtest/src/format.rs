@@ -52,6 +52,8 @@ pub struct Test {
 pub(crate) struct Manifest {
     /// As reports name it: relative to where the tool runs.
     pub(crate) file: String,
+    /// The line at which the test names it; 0 when it is a test of its own.
+    pub(crate) line: u64,
     pub(crate) text: Arc<str>,
     pub(crate) documents: Vec<Document>,
 }

@@ -76,8 +76,10 @@ fn refusal(evidence: &Evidence<'_>) -> Option<Failure> {
             Some(Failure::at(said.line, &said.field, format!("refused: {}", said.value), refused.message.clone()))
         }
         (None, Some((place, refused))) => {
-            let got = format!("{place}: {}", refused.message);
-            let mut failure = Failure::at(evidence.test.line, "manifests", "created", got);
+            let got = format!("{place}: {}{}", refused.message, refused.hint.as_deref().unwrap_or_default());
+            let named = evidence.test.manifests.iter().find(|manifest| place.starts_with(&manifest.file));
+            let line = named.map_or(evidence.test.line, |manifest| manifest.line);
+            let mut failure = Failure::at(line, "manifests", "created", got);
             if let Some((file, line)) = place.rsplit_once(':')
                 && let Ok(line) = line.parse()
             {

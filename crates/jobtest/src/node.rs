@@ -280,7 +280,15 @@ impl<'a> Fields<'a> {
     pub(crate) fn need(&mut self, name: &'static str) -> Read<Field<'a>> {
         let field = self.child(name);
         let missing = Bad { place: self.place, field, message: "is required".to_owned() };
-        self.take(name).ok_or(missing)
+        if let Some(field) = self.take(name) {
+            return Ok(field);
+        }
+        let slip = self.left.iter().find(|(key, _, _)| words::nearest(key, &[name]).is_some());
+        Err(slip.map_or(missing, |(key, place, _)| Bad {
+            place: *place,
+            field: self.child(key),
+            message: format!("unknown field; did you mean {name}?"),
+        }))
     }
 
     /// Takes a field and reads it, if it is there.

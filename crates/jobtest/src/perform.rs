@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::format::{Blow, Match, Target, What};
 use crate::kinds;
 use crate::machine::Machine;
+use crate::slips;
 use crate::world::JobTrack;
 
 /// Why something could not be done: the words, and the field of the object that they are about.
@@ -17,11 +18,13 @@ use crate::world::JobTrack;
 pub(crate) struct Refused {
     pub(crate) message: String,
     pub(crate) field: Option<String>,
+    /// What was probably meant; for the end of the words.
+    pub(crate) hint: Option<String>,
 }
 
 impl From<String> for Refused {
     fn from(message: String) -> Self {
-        Self { message, field: None }
+        Self { message, ..Self::default() }
     }
 }
 
@@ -29,7 +32,10 @@ impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         let causes = error.status().and_then(|status| status.details.as_ref()).map(|details| &details.causes);
         let field = causes.and_then(|causes| causes.first()).map(|cause| cause.field.clone());
-        Self { message: error.to_string(), field: field.filter(|field| !field.is_empty()) }
+        let message = error.to_string();
+        let unknown = || slips::unknown_fields(&message).first().map(|field| (*field).to_owned());
+        let field = field.filter(|field| !field.is_empty()).or_else(unknown);
+        Self { message, field, hint: None }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::judge::{self, Evidence};
 use crate::machine::{Logs, Machine, Supervisor};
 use crate::perform::{self, Refused};
 use crate::report::{Failure, JobReport, Report, Verdict};
+use crate::slips;
 use crate::world::{JobTrack, World, text};
 
 /// How much virtual time may pass in a test that does not say.
@@ -131,7 +132,8 @@ impl Driver<'_> {
     /// Creates what the manifests say, until one is refused.
     fn create(&mut self, machine: &Machine) {
         for document in self.test.documents() {
-            if let Err(refused) = perform::create(machine, document) {
+            if let Err(mut refused) = perform::create(machine, document) {
+                refused.hint = slips::hint(&document.value, &refused.message);
                 let place = refused.field.as_deref().and_then(|field| document.source.place(field));
                 let file = document.source.file().unwrap_or_default().to_owned();
                 self.refusal = Some((place.unwrap_or(file), refused));

@@ -28,7 +28,7 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
         if path.is_dir() {
             let mut found = Vec::new();
             if let Err(error) = find(path, 0, &mut found) {
-                collected.errors.push(unreadable(path, &error));
+                collected.errors.push(LoadError::unreadable(path, &error));
             }
             found.sort();
             files.extend(found);
@@ -43,15 +43,6 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
         }
     }
     collected
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
-    LoadError {
-        file: path.display().to_string(),
-        place: crate::node::Place { line: 1, column: 1 },
-        field: "the folder".to_owned(),
-        message: format!("cannot be read: {error}"),
-    }
 }
 
 fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Result<()> {

@@ -88,6 +88,10 @@ fn each_mistake_is_named_with_its_place_and_field() {
             "  manifests: [job.yaml]\n  clock: real\n  pods: [{exit: 0}]\n",
             "t.jobtest.yaml:5:3: spec: has pods, a script that replaces processes: clock must be virtual",
         ),
+        (
+            "  manifest: [job.yaml]\n  clock: virtual\n",
+            "t.jobtest.yaml:5:3: spec.manifest: unknown field; did you mean manifests?",
+        ),
         ("  clock: virtual\n", "t.jobtest.yaml:5:3: spec.manifests: is required"),
     ] {
         assert_eq!(refusal(folder.path(), spec), wanted, "{spec}");
@@ -99,7 +103,10 @@ fn a_manifest_that_is_missing_or_broken_is_named_where_the_test_names_it() {
     let folder = folder();
     std::fs::write(folder.path().join("broken.yaml"), "a: [1\n").expect("a file");
     let missing = refusal(folder.path(), "  manifests: [nope.yaml]\n");
-    assert!(missing.starts_with("t.jobtest.yaml:5:15: spec.manifests[0]: cannot read nope.yaml: "), "{missing}");
+    assert!(
+        missing.starts_with("t.jobtest.yaml:5:15: spec.manifests[0]: nope.yaml there is no such file"),
+        "{missing}"
+    );
     let broken = refusal(folder.path(), "  manifests: [broken.yaml]\n");
     assert!(broken.starts_with("t.jobtest.yaml:5:15: spec.manifests[0]: error parsing broken.yaml"), "{broken}");
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use api::k8s::api::batch::v1::Job;
 use api::k8s::api::core::v1::Pod;
-use api::resource::{JOBS, PODS};
+use api::resource::{EVENTS, JOBS, PODS};
 use api::{Gvr, Object, Revision};
 use client::{Client, Observation, Selection};
 use clock::SystemClock;
@@ -43,9 +43,9 @@ use self::pump::{Piece, Pump};
 use self::sources::Sources;
 use self::tails::Tails;
 use crate::cli::run::Logs;
+use crate::obstacles::Obstacles;
 use crate::view::attempts::{self, Attempts, Change};
 use crate::view::facts;
-use crate::view::stuck::Stuck;
 
 /// How often the live line is redrawn.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -67,7 +67,7 @@ pub(crate) struct Follower<'a> {
     pump: Pump,
     pieces: Option<mpsc::Receiver<Piece>>,
     tails: Tails,
-    stuck: Option<(Stuck, Timestamp)>,
+    obstacles: Obstacles,
     held_back: HeldBack,
     last_talk: Timestamp,
     has_keys: bool,
@@ -91,7 +91,7 @@ impl<'a> Follower<'a> {
             pump,
             pieces: Some(pieces),
             tails: Tails::default(),
-            stuck: None,
+            obstacles: Obstacles::default(),
             held_back: HeldBack::default(),
             last_talk: crate::time::now(),
             has_keys: false,
@@ -128,6 +128,7 @@ impl<'a> Follower<'a> {
         interrupts: &mut Interrupts,
     ) -> Ending {
         let mut jobs = self.jobs();
+        let mut events = self.observe(EVENTS, Obstacles::events(facts::namespace(&self.job)), None);
         let deadline = self.manner.timeout.map(|span| Instant::now() + span.unsigned_abs());
         let mut redraw = interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -147,6 +148,10 @@ impl<'a> Follower<'a> {
                 _ = redraw.tick() => self.tick(crate::time::now()),
                 Some(observation) = pods.next() => {
                     self.take_pods(observation);
+                    None
+                }
+                Some(observation) = events.next() => {
+                    self.obstacles.take(&observation);
                     None
                 }
                 Some(piece) = pieces.recv() => {

@@ -13,9 +13,11 @@ use crate::exit::Failure;
 /// Missing image, environment without `=`, a name or number out of range.
 pub(crate) fn from_flags(name: Option<&str>, flags: &JobFlags, command: &[String]) -> Result<Value, Failure> {
     let Some(image) = flags.image.as_deref().filter(|image| !image.is_empty()) else {
-        return Err(Failure::usage(
-            "error: say what to run: --image IMAGE [-- COMMAND...], -f FILE for a manifest, or --from cronjob/NAME for a copy",
-        ));
+        let is_file = |name: &&str| [".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending));
+        return Err(Failure::usage(match name.filter(is_file) {
+            Some(file) => format!("error: a manifest is named with -f: kubectl job run -f {file}"),
+            None => "error: say what to run: --image IMAGE [-- COMMAND...], -f FILE for a manifest, or --from cronjob/NAME for a copy".to_owned(),
+        }));
     };
     let base = base_name(image);
     let mut metadata = Map::new();
@@ -24,6 +26,14 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &JobFlags, command: &[String
         None => metadata.insert("generateName".to_owned(), format!("{base}-").into()),
     };
     let mut container = json!({"name": container_name(name.unwrap_or(&base)), "image": image});
+    if let [word] = command
+        && word.contains(' ')
+        && !std::path::Path::new(word).exists()
+    {
+        return Err(Failure::usage(format!(
+            "error: {word:?} is one word, and there is no program of that name: leave the quotes out, or run it in a shell: -- sh -c '{word}'"
+        )));
+    }
     if !command.is_empty() {
         container["command"] = json!(command);
     }

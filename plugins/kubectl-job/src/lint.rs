@@ -14,7 +14,7 @@ use explain::manifest::{Document, Source};
 use serde::Serialize;
 use serde_json::Value;
 
-pub(crate) use fidelity::{Fate, Field, fields};
+pub(crate) use fidelity::{Fate, Field, fields, without_defaults};
 pub(crate) use rules::{RULES, Rule};
 
 /// How bad a finding is.

@@ -17,6 +17,7 @@ mod lint;
 mod manifest;
 mod narrate;
 mod objects;
+mod obstacles;
 mod output;
 mod probe;
 mod screen;

@@ -102,7 +102,7 @@ pub(crate) async fn send(
     let request = Request::new(Verb::Create, address.resource.clone(), address.namespace.as_deref(), None)
         .options(options)
         .body(Body::Object(value));
-    let sent = client.call(request).await;
+    let sent = client.call(request).await.map_err(|error| placed(document, error));
     let mut reply = match document.source.file() {
         Some(file) => sent.with_context(|| format!("error when creating \"{file}\""))?,
         None => sent?,
@@ -114,6 +114,22 @@ pub(crate) async fn send(
         }
     }
     Ok(reply)
+}
+
+/// A refusal that names unknown fields, with their places and what was probably meant.
+fn placed(document: &Document, error: client::Error) -> client::Error {
+    let client::Error::Status(mut status) = error else { return error };
+    let unknown: Vec<String> = jobtest::unknown_fields(&status.message).into_iter().map(str::to_owned).collect();
+    for field in unknown {
+        let place = document.source.place(&field);
+        let meant = jobtest::meant(&document.value, &field).map(|meant| format!("did you mean {meant}?"));
+        let notes: Vec<String> = place.into_iter().chain(meant).collect();
+        if !notes.is_empty() {
+            let words = format!("unknown field {field:?}");
+            status.message = status.message.replacen(&words, &format!("{words} ({})", notes.join("; ")), 1);
+        }
+    }
+    client::Error::Status(status)
 }
 
 #[cfg(test)]
@@ -131,6 +147,16 @@ mod tests {
         assert_eq!(place, Address { resource: api::resource::JOBS, namespace: Some("team".to_owned()) });
         let namespace = document("apiVersion: v1\nkind: Namespace\n");
         assert_eq!(address(&namespace, "team", None).expect("it is known").namespace, None);
+    }
+
+    #[test]
+    fn an_unknown_field_is_told_with_its_line_and_what_was_meant() {
+        let job = document("apiVersion: batch/v1\nkind: Job\nspec:\n  backofLimit: 1\n");
+        let text = "strict decoding error: unknown field \"spec.backofLimit\"";
+        let client::Error::Status(status) = placed(&job, client::Error::Status(api::Status::bad_request(text))) else {
+            panic!("another error")
+        };
+        assert_eq!(status.message, format!("{text} (x.yaml:4; did you mean backoffLimit?)"));
     }
 
     #[test]

@@ -20,6 +20,8 @@ use crate::view::facts;
 
 /// Most attempts whose output is asked for.
 const MAX_TAILS: usize = 1;
+/// Lines of output told with a failure.
+pub(crate) const TAIL_LINES: u64 = 3;
 /// Most bytes of it.
 const MAX_TAIL_BYTES: usize = 64 * 1024;
 

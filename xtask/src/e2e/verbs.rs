@@ -67,7 +67,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "env", files: none, steps: env::steps, plain: None },
     Verb { name: "get", files: none, steps: get::steps, plain: Some(get::plain) },
     Verb { name: "help", files: none, steps: help::steps, plain: None },
-    Verb { name: "history", files: none, steps: history::steps, plain: None },
+    Verb { name: "history", files: history::files, steps: history::steps, plain: None },
     Verb { name: "lint", files: lint::files, steps: lint::steps, plain: None },
     Verb { name: "shell", files: shell::files, steps: shell::steps, plain: None },
     Verb { name: "rerun", files: none, steps: rerun::steps, plain: Some(rerun::plain) },

@@ -1,5 +1,6 @@
 //! The chart as text and as a Mermaid diagram.
 
+use api::text::count;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -45,7 +46,7 @@ impl Chart {
         }
         let hidden = self.lanes.len() - chosen.len();
         if hidden > 0 {
-            lines.push(format!("{:label$}{hidden} more lanes without a failure", ""));
+            lines.push(format!("{:label$}{} without a failure", "", count(hidden, "more lane")));
         }
         lines.push(format!("{:label$}{}", "job", self.job(&scale, style)));
         lines.push(self.moments(style, zone));

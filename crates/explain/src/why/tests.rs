@@ -39,7 +39,7 @@ fn records_give_the_time_the_rules_and_the_decisions() {
     let mut story = story(json!({"completions": 1, "parallelism": 1, "backoffLimit": 6}), status, 3);
     story.pods = vec![pod("a", None, 0, Some((2, 3)))];
     story.records = Some(vec![
-        record(0, "scale-up", "spec.parallelism", "create 1 pods", None),
+        record(0, "scale-up", "spec.parallelism", "create 1 pod", None),
         record(2, "backoff", "spec.backoffLimit", "create no pods", Some(13)),
     ]);
     let expected = [
@@ -47,7 +47,7 @@ fn records_give_the_time_the_rules_and_the_decisions() {
         "  1. 1 attempt has failed since the last success (exit 3). The back-off after failure 1 is 10s -> next attempt at 12:00:13 (in 10s); backoffLimit=6.",
         "Rules used: backoff",
         "Decisions:",
-        "  12:00:00  scale-up     create 1 pods  [spec.parallelism]",
+        "  12:00:00  scale-up     create 1 pod  [spec.parallelism]",
         "  12:00:02  backoff      create no pods, waits for its time, until 12:00:13  [spec.backoffLimit]",
     ];
     assert_eq!(lines(&story), expected);

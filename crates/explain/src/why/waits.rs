@@ -6,6 +6,7 @@ mod retries;
 use super::{Explanation, Reason, View};
 use crate::text::escape;
 use crate::{facts, stuck};
+use api::text::count;
 
 /// A reason, and whether it keeps the Job from going on (rather than only being worth knowing).
 struct Wait {
@@ -32,7 +33,8 @@ pub(super) fn explanation(view: &View<'_>) -> Explanation {
     waits.extend(deadline(view));
     let held = waits.iter().any(|wait| wait.holds);
     let done = facts::completions(job);
-    let pods = if running == 1 { "1 pod runs".to_owned() } else { format!("{running} pods run") };
+    let runs = if running == 1 { "runs" } else { "run" };
+    let pods = format!("{} {runs}", count(running, "pod"));
     let headline = match (running, held) {
         (0, true) => format!("{name} is Running and healthy, but no pod {} because:", started(view)),
         (0, false) => format!("{name} is Running, {done} done: its controller has its next step before it."),
@@ -84,7 +86,7 @@ fn left_alone(view: &View<'_>, name: &str) -> Option<Explanation> {
             ..Reason::default()
         };
         let waits = Reason {
-            text: format!("{left} of its pods have not ended yet; the final condition comes after them."),
+            text: format!("{}; the final condition comes after them.", not_ended(left)),
             rule: "two-step".to_owned(),
             ..Reason::default()
         };
@@ -93,9 +95,14 @@ fn left_alone(view: &View<'_>, name: &str) -> Option<Explanation> {
     None
 }
 
+/// `2 of its pods have not ended yet`.
+fn not_ended(left: usize) -> String {
+    format!("{left} of its pods {} not ended yet", if left == 1 { "has" } else { "have" })
+}
+
 /// Jobs that cannot go on by themselves.
 fn stuck(view: &View<'_>, name: &str) -> Option<Explanation> {
-    let stuck = stuck::find(&view.job, &view.pods)?;
+    let stuck = stuck::find(&view.job, &view.pods, &stuck::Troubles::of(&view.story.events))?;
     let since = |condition: &str| {
         let at = facts::condition(&view.job, condition)?.last_transition_time.as_ref()?.0;
         Some(format!(" since {}", view.when(at)))
@@ -104,7 +111,7 @@ fn stuck(view: &View<'_>, name: &str) -> Option<Explanation> {
         "Suspended" => {
             let since = since("Suspended").unwrap_or_default();
             let left = view.pods.iter().filter(|pod| !pods::has_ended(pod)).count();
-            let pods = if left > 0 { format!(" {left} of its pods have not ended yet.") } else { String::new() };
+            let pods = if left > 0 { format!(" {}.", not_ended(left)) } else { String::new() };
             let reason = view.reason("suspend", "spec.suspend", "true", &format!("{{}}: no pod may run.{pods}"));
             (format!("{name} is Suspended{since}, because:"), reason)
         }
@@ -157,8 +164,8 @@ fn slots(view: &View<'_>) -> Option<Wait> {
     } else {
         match completions - facts::succeeded(job) - active {
             ..=0 => return None,
-            1 => ("1 more completion".to_owned(), "waits"),
-            left => (format!("{left} more completions"), "wait"),
+            1 => (count(1, "more completion"), "waits"),
+            left => (count(left, "more completion"), "wait"),
         }
     };
     // A pod that is to be repeated holds its place in the count, not among the pods.
@@ -176,7 +183,9 @@ fn slots(view: &View<'_>) -> Option<Wait> {
 fn replacements(view: &View<'_>) -> Option<Wait> {
     let policy = facts::spec(&view.job).pod_replacement_policy.as_deref()?;
     let terminating = view.job.status.as_ref()?.terminating.filter(|terminating| *terminating > 0)?;
-    let text = format!("{terminating} pods are terminating, and are replaced once they have ended: {{}}.");
+    let they =
+        if terminating == 1 { ["is", "is replaced once it has"] } else { ["are", "are replaced once they have"] };
+    let text = format!("{} {} terminating, and {} ended: {{}}.", count(terminating, "pod"), they[0], they[1]);
     let reason = view.reason("scale", "spec.podReplacementPolicy", policy, &text);
     (policy == "Failed").then_some(Wait { reason, holds: true })
 }

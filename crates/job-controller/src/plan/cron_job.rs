@@ -14,6 +14,7 @@ mod input;
 #[cfg(test)]
 mod tests;
 
+use api::text::count;
 use std::borrow::Cow;
 
 use api::Uid;
@@ -80,7 +81,7 @@ pub fn plan(cron_job: &CronJob, jobs: &[JobView], now: Timestamp, local: &TimeZo
         let beyond = history::beyond_limits(cron_job, jobs);
         if !beyond.is_empty() {
             let field = "spec.successfulJobsHistoryLimit, spec.failedJobsHistoryLimit";
-            planning.note("history", field, format!("{} Jobs", jobs.len()), format!("delete {} of them", beyond.len()));
+            planning.note("history", field, count(jobs.len(), "Job"), format!("delete {} of them", beyond.len()));
         }
         for job in beyond {
             planning.plan.deletes.push((job.uid.clone(), job.name.clone()));

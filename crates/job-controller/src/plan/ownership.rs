@@ -5,6 +5,7 @@
 //! waits for the next plan, so that no pod is counted whose adoption the server may still refuse.
 
 use super::{JobInput, Note, Plan, Pods};
+use api::text::count;
 
 /// Adds adoptions and releases; true when there are any.
 pub(super) fn settle(job: &JobInput, pods: &Pods, plan: &mut Plan) -> bool {
@@ -23,7 +24,7 @@ pub(super) fn settle(job: &JobInput, pods: &Pods, plan: &mut Plan) -> bool {
     }
     plan.wait(Note {
         rule: "ownership",
-        inputs: format!("{} pods", pods.len()),
+        inputs: count(pods.len(), "pod"),
         decision: format!("adopt {}, release {}", plan.adoptions.len(), plan.releases.len()),
         field: "spec.selector",
         waits_for: Some("the changed owner references"),

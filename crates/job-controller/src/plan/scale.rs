@@ -1,5 +1,6 @@
 //! How many pods a Job is to have now: it deletes too many, or creates too few, never both in one plan (`manageJob`).
 
+use api::text;
 use jiff::Timestamp;
 
 use super::context::{Context, count};
@@ -18,7 +19,12 @@ pub(super) fn manage(context: &mut Context<'_>, plan: &mut Plan) {
     let active = context.counts.active;
     if context.job.spec.is_suspended() {
         let pods: Vec<&PodView> = context.pods.active().collect();
-        plan.note("suspend", "spec.suspend", format!("active {active}"), format!("delete {} pods", pods.len()));
+        plan.note(
+            "suspend",
+            "spec.suspend",
+            format!("active {active}"),
+            format!("delete {}", text::count(pods.len(), "pod")),
+        );
         delete(context, plan, &pods, true);
         return;
     }
@@ -29,7 +35,7 @@ pub(super) fn manage(context: &mut Context<'_>, plan: &mut Plan) {
     let mut surplus = removal::choose(context, excess);
     surplus.truncate(MAX_POD_CREATE_DELETE);
     if !surplus.is_empty() {
-        plan.note("scale-down", "spec.parallelism", inputs, format!("delete {} pods", surplus.len()));
+        plan.note("scale-down", "spec.parallelism", inputs, format!("delete {}", text::count(surplus.len(), "pod")));
         delete(context, plan, &surplus, true);
         return;
     }
@@ -61,14 +67,16 @@ fn create(context: &mut Context<'_>, plan: &mut Plan, missing: usize, inputs: St
     let per_index = context.job.spec.backoff_limit_per_index.is_some();
     if !per_index && let Some(until) = plan.memory.until(context.now) {
         let failures = plan.memory.failures;
-        let decision = format!("create no pods: {failures} failures since the last success");
+        let decision = format!("create no pods: {} since the last success", text::count(failures, "failure"));
         plan.wait(back_off(inputs, decision, until, "spec.backoffLimit"));
         return;
     }
     let creates = if context.job.spec.is_indexed() {
         let (creates, until) = pending_indexes(context, missing);
         if let Some(until) = until {
-            let decision = format!("{} indexes wait for their back-off", missing - creates.len());
+            let waiting = missing - creates.len();
+            let wait = if waiting == 1 { "waits for its" } else { "wait for their" };
+            let decision = format!("{} {wait} back-off", text::count(waiting, "index"));
             plan.wait(back_off(inputs.clone(), decision, until, "spec.backoffLimitPerIndex"));
         }
         creates
@@ -76,7 +84,7 @@ fn create(context: &mut Context<'_>, plan: &mut Plan, missing: usize, inputs: St
         vec![Create::default(); missing]
     };
     if !creates.is_empty() {
-        plan.note("scale-up", "spec.parallelism", inputs, format!("create {} pods", creates.len()));
+        plan.note("scale-up", "spec.parallelism", inputs, format!("create {}", text::count(creates.len(), "pod")));
     }
     context.counts.active += count(creates.len());
     plan.creates = creates;

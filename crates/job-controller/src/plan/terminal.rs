@@ -1,6 +1,7 @@
 //! Whether a Job has come to its end, and why. The order of the rules is upstream's: an end that was declared stands,
 //! then failures, then successes.
 
+use api::text::count;
 use jiff::SignedDuration;
 
 use super::context::Context;
@@ -113,7 +114,8 @@ pub(super) fn note_failures(context: &Context<'_>, plan: &mut Plan) {
         let failed = context.pods.ended().filter(|pod| pod.tracked && context.is_failed(pod));
         let ignored: Vec<&str> = failed.filter(|pod| !context.counts_as_failed(pod)).map(|pod| &*pod.name).collect();
         if let Some(first) = ignored.first() {
-            let others = if ignored.len() > 1 { format!(" and {} others", ignored.len() - 1) } else { String::new() };
+            let others =
+                if ignored.len() > 1 { format!(" and {}", count(ignored.len() - 1, "other")) } else { String::new() };
             let decision = format!("{first}{others}: the failure does not count (Ignore)");
             plan.note("pod-failure-policy", "spec.podFailurePolicy", String::new(), decision);
         }

@@ -27,7 +27,7 @@ pub(super) fn track(context: &mut Context<'_>, finish: Option<&Finish>, plan: &m
     }
     if !plan.finalizer_releases.is_empty() {
         let inputs = format!("uncounted {} succeeded, {} failed", lists.0.len() + new_indexes, lists.1.len());
-        let decision = format!("release {} finalizers", plan.finalizer_releases.len());
+        let decision = format!("release {}", api::text::count(plan.finalizer_releases.len(), "finalizer"));
         plan.note("tracking", "status.uncountedTerminatedPods", inputs, decision);
     }
     let some = |list: Vec<String>| (!list.is_empty()).then_some(list);

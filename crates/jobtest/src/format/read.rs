@@ -1,6 +1,7 @@
 //! From files to tests.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use jiff::SignedDuration;
 
 use super::{Action, ClockMode, Expect, Manifest, Test, actions, expectations, pods};
 use crate::node::{Bad, Field, Fields, Place, documents};
+use crate::slips;
 
 /// How long a test may take in real time when it does not say.
 const DEFAULT_WALL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -16,12 +18,11 @@ const DEFAULT_WALL_TIMEOUT: Duration = Duration::from_secs(20);
 const API_VERSION: &str = "jobtest.dev/v1alpha1";
 
 /// Why a file holds no tests: file, line, column and field.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{}:{}: {field}: {message}", place.line, place.column)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
     /// The file.
     pub file: String,
-    /// Where in it.
+    /// Where in it; line 0 for the file as a whole.
     pub place: Place,
     /// Which field, such as `spec.expect.outcome`.
     pub field: String,
@@ -29,19 +30,32 @@ pub struct LoadError {
     pub message: String,
 }
 
+impl std::error::Error for LoadError {}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, place, field, message } = self;
+        if place.line == 0 {
+            return write!(f, "{file}: {message}");
+        }
+        write!(f, "{file}:{}:{}: {field}: {message}", place.line, place.column)
+    }
+}
+
+impl LoadError {
+    /// A file of which nothing can be said by line.
+    pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
+        let message = slips::unreadable(path, error);
+        Self { file: path.display().to_string(), place: Place::default(), field: "the file".to_owned(), message }
+    }
+}
+
 /// Reads the tests of a file.
 ///
 /// # Errors
 /// What is wrong first.
 pub fn load(path: &Path) -> Result<Vec<Test>, LoadError> {
-    let file = path.display().to_string();
-    let unreadable = |error: std::io::Error| LoadError {
-        file: file.clone(),
-        place: Place { line: 1, column: 1 },
-        field: "the file".to_owned(),
-        message: format!("cannot be read: {error}"),
-    };
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let text = std::fs::read_to_string(path).map_err(|error| LoadError::unreadable(path, &error))?;
     read_text(path, &text)
 }
 
@@ -71,7 +85,8 @@ pub fn read_text(path: &Path, text: &str) -> Result<Vec<Test>, LoadError> {
 
 fn test(root: &Field<'_>, path: &Path) -> Result<Test, Bad> {
     let mut top = root.fields()?;
-    top.need("apiVersion")?.one_of(&[(API_VERSION, ())])?;
+    let version = top.need("apiVersion")?;
+    version.one_of(&[(API_VERSION, ())]).map_err(|bad| or_manifest(bad, &version, path))?;
     top.need("kind")?.one_of(&[("JobTest", ())])?;
     let mut metadata = top.need("metadata")?.fields()?;
     let name = name(&metadata.need("name")?)?;
@@ -119,6 +134,18 @@ fn finish(fields: Fields<'_>, spec: &Field<'_>, test: Test) -> Result<Test, Bad>
     Ok(test)
 }
 
+/// A manifest was named where a test is asked for.
+fn or_manifest(bad: Bad, version: &Field<'_>, path: &Path) -> Bad {
+    if !version.text().is_ok_and(|version| matches!(version.as_str(), "v1" | "batch/v1")) {
+        return bad;
+    }
+    let file = path.display();
+    let way = format!(
+        "this is a manifest and no test; run it with: kubectl job test -f {file}, or write a test of what it does now: kubectl job test --init {file}"
+    );
+    Bad { message: format!("{}; {way}", bad.message), ..bad }
+}
+
 impl Test {
     /// How time passes in it.
     pub fn mode(&self) -> ClockMode {
@@ -162,10 +189,10 @@ fn manifests(field: &Field<'_>, folder: &Path) -> Result<Vec<Manifest>, Bad> {
 pub(super) fn manifest_file(field: &Field<'_>, folder: &Path) -> Result<Manifest, Bad> {
     let path = plain(&folder.join(field.text()?));
     let text = std::fs::read_to_string(&path)
-        .map_err(|error| field.bad(format!("cannot read {}: {error}", path.display())))?;
+        .map_err(|error| field.bad(format!("{} {}", path.display(), slips::unreadable(&path, &error))))?;
     let file = path.display().to_string();
     let documents = manifest::parse(&file, &text).map_err(|broken| field.bad(broken.to_string()))?;
-    Ok(Manifest { file, text: text.into(), documents })
+    Ok(Manifest { file, line: field.line(), text: text.into(), documents })
 }
 
 /// The path without `x/..`, as people would write it.
@@ -217,20 +244,19 @@ pub(crate) fn expects_success() -> Expect {
 /// A file that cannot be read, or holds no manifest.
 pub fn zero_config(path: &Path, run_for: Option<SignedDuration>) -> Result<Test, LoadError> {
     let file = path.display().to_string();
-    let wrong = |message: String| LoadError {
-        file: file.clone(),
-        place: Place { line: 1, column: 1 },
-        field: "the manifest".to_owned(),
-        message,
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    let documents = manifest::parse(&file, &text).map_err(|broken| wrong(broken.to_string()))?;
+    let text = std::fs::read_to_string(path).map_err(|error| LoadError::unreadable(path, &error))?;
+    let documents = manifest::parse(&file, &text).map_err(|broken| {
+        // The words begin with the place.
+        let message = broken.to_string();
+        let message = message.strip_prefix(&format!("{file}: ")).unwrap_or(&message).to_owned();
+        LoadError { file: file.clone(), place: Place::default(), field: "the manifest".to_owned(), message }
+    })?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Test {
         name,
         file: file.clone(),
         line: 0,
-        manifests: vec![Manifest { file, text: text.into(), documents }],
+        manifests: vec![Manifest { file, line: 0, text: text.into(), documents }],
         clock: None,
         start_at: None,
         run_for,

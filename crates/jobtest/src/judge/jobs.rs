@@ -1,5 +1,6 @@
 //! What is expected of Jobs.
 
+use api::text::count;
 use explain::{Attempt, Story};
 use jiff::SignedDuration;
 
@@ -163,7 +164,7 @@ impl Trial<'_> {
         if attempts.len() != said.value.len() {
             let shown: Vec<String> = attempts.iter().map(show_attempt).collect();
             let got = format!("{}: {}", attempts.len(), shown.join("; "));
-            failures.push(self.failure(said, format!("{} attempts", said.value.len()), got));
+            failures.push(self.failure(said, count(said.value.len(), "attempt"), got));
         }
         for (wanted, attempt) in said.value.iter().zip(&attempts) {
             failures.extend(self.attempt(wanted, attempt));
@@ -214,7 +215,7 @@ impl Trial<'_> {
             .map(|(_, lines)| lines.join("\n"))
             .collect();
         let got = || match texts.iter().flat_map(|text| text.lines()).next_back() {
-            Some(line) => format!("{} logs; the last line is {line:?}", texts.len()),
+            Some(line) => format!("{}; the last line is {line:?}", count(texts.len(), "log")),
             None if runs.is_empty() => "no such attempt".to_owned(),
             None => "no output".to_owned(),
         };

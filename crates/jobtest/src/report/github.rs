@@ -5,12 +5,13 @@ use explain::Style;
 use super::{Report, Totals, Verdict, pretty};
 use crate::words::show_real;
 
-/// A line for each failure: at the manifest's line where one decided, else at the test's.
-pub fn annotations(report: &Report) -> String {
+/// A line for each failure: at the manifest's line where one decided, else at the test's. `path` says how GitHub calls a
+/// file of the report.
+pub fn annotations(report: &Report, path: &dyn Fn(&str) -> String) -> String {
     let mut text = String::new();
     let title = format!("kubectl job test: {}", report.name);
     let mut add = |file: &str, line: u64, message: &str| {
-        let (file, title) = (property(file), property(&title));
+        let (file, title) = (property(&path(file)), property(&title));
         text.push_str(&format!("::error file={file},line={},title={title}::{}\n", line.max(1), data(message)));
     };
     match &report.verdict {

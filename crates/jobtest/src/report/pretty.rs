@@ -68,7 +68,7 @@ fn explained(report: &Report, style: &Style) -> String {
         }
     }
     if report.jobs.len() > JOBS_MAX {
-        text.push_str(&format!("   and {} more Jobs\n", report.jobs.len() - JOBS_MAX));
+        text.push_str(&format!("   and {}\n", api::text::count(report.jobs.len() - JOBS_MAX, "more Job")));
     }
     text.push_str(&format!("   replay    {}\n", report.replay));
     text
@@ -84,7 +84,7 @@ pub(super) fn difference(report: &Report, failure: &Failure) -> String {
 /// The last line.
 pub fn total(totals: &Totals, real: std::time::Duration, style: &Style) -> String {
     let dot = style.dot();
-    let mut parts = vec![format!("{} test{}", totals.tests, if totals.tests == 1 { "" } else { "s" })];
+    let mut parts = vec![api::text::count(totals.tests, "test")];
     for (count, word) in [(totals.passed, "passed"), (totals.failed, "failed"), (totals.broken, "could not be run")] {
         if count > 0 {
             parts.push(format!("{count} {word}"));

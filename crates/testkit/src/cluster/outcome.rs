@@ -155,7 +155,10 @@ impl Outcome {
     #[track_caller]
     pub fn assert_attempts(&self, count: usize) -> &Self {
         let found = self.attempts.len();
-        self.assert_that(found == count, &format!("it took {found} attempts, and should take {count}"))
+        self.assert_that(
+            found == count,
+            &format!("it took {}, and should take {count}", api::text::count(found, "attempt")),
+        )
     }
 
     /// Claims the exit codes of its attempts.

@@ -127,7 +127,7 @@ pub(super) async fn reports(core: &Arc<Core>) -> String {
     let left_out = stories.len().saturating_sub(JOBS_TOLD_MAX);
     let mut parts: Vec<String> = stories.iter().take(JOBS_TOLD_MAX).map(report).collect();
     if left_out > 0 {
-        parts.push(format!("and {left_out} more Jobs"));
+        parts.push(format!("and {}", api::text::count(left_out, "more Job")));
     }
     parts.push(footer(core));
     core.told.store(true, Ordering::Relaxed);

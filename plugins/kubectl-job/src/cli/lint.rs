@@ -6,8 +6,11 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 pub(crate) struct LintArgs {
     /// Manifest, directory of manifests, or - for standard input; repeatable
-    #[arg(short = 'f', long = "filename", value_name = "FILE", required = true)]
+    #[arg(short = 'f', long = "filename", value_name = "FILE", required_unless_present = "stray")]
     pub(crate) files: Vec<String>,
+    /// Files without -f, which are a slip
+    #[arg(hide = true)]
+    pub(crate) stray: Vec<String>,
     /// Look into directories below, too
     #[arg(short = 'R', long)]
     pub(crate) recursive: bool,

@@ -46,7 +46,7 @@ pub(crate) struct TestArgs {
     #[arg(long, visible_alias = "update-snapshots")]
     pub(crate) update: bool,
     /// How to report [default: pretty; github on GitHub Actions]
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(short = 'o', long, visible_alias = "output", value_name = "FORMAT")]
     pub(crate) format: Option<TestFormat>,
     /// Write JUnit XML to this file as well
     #[arg(long, value_name = "FILE")]

@@ -5,7 +5,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::keys::Key;
 use super::{Ending, Follower, KeyRights, progress};
-use crate::view::stuck::{self, Stuck};
 
 /// How often a follower without a live line says that it is still there.
 const HEARTBEAT: SignedDuration = SignedDuration::from_secs(30);
@@ -55,29 +54,11 @@ impl Follower<'_> {
     }
 
     fn watch_for_obstacles(&mut self, now: Timestamp) -> Option<Ending> {
-        let Some(found) = stuck::find(&self.job, self.pods.values()) else {
-            self.stuck = None;
-            return None;
-        };
-        let since = match &self.stuck {
-            Some((known, since)) if known.reason == found.reason => *since,
-            _ => {
-                self.tell_obstacle(&found);
-                self.stuck = Some((found.clone(), now));
-                now
-            }
-        };
-        let patience = self.manner.fail_on_stuck?;
-        (now.duration_since(since) >= patience).then_some(Ending::Stuck(found))
-    }
-
-    fn tell_obstacle(&mut self, found: &Stuck) {
-        let screen = self.printer.screen();
-        let text =
-            format!("{} {}", screen.tone(crate::screen::Tone::Warn, "Stuck:"), crate::screen::escape(&found.text));
-        self.printer.say(text);
-        if let Some(hint) = &found.hint {
-            self.printer.say(format!("       {}", crate::screen::escape(hint)));
+        self.obstacles.look(&self.job, self.pods.values(), now);
+        for line in self.obstacles.news(self.printer.screen()) {
+            self.printer.say(line);
         }
+        let patience = self.manner.fail_on_stuck?;
+        self.obstacles.outlasting(patience, now).cloned().map(Ending::Stuck)
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
+use explain::{Attempt, LogTail, Story};
 use jiff::Timestamp;
 
 use super::folder::{History, LOGS};
@@ -57,6 +58,21 @@ pub(crate) fn of_pod(history: &History, run: &Run, pod: &str, uid: &str) -> Vec<
     }
     let found = history.unfiled().into_iter().map(|root| unfiled(&root.join(uid)));
     found.into_iter().find(|files| !files.is_empty()).unwrap_or_default()
+}
+
+/// The last lines of the attempt of a story that failed last.
+pub(crate) fn tail(history: &History, run: &Run, story: &Story, lines: u64) -> Option<LogTail> {
+    let attempts = explain::attempts(story);
+    let is_failed = |attempt: &&Attempt| attempt.end.as_ref().is_some_and(|end| !end.is_success());
+    let failed = attempts.iter().rev().find(is_failed)?;
+    let wanted = failed.end.as_ref().map(|end| end.container.as_str()).unwrap_or_default();
+    let files = of_pod(history, run, &failed.pod, &failed.uid);
+    let is_its = |file: &&LogFile| file.run == failed.run && (wanted.is_empty() || file.container == wanted);
+    let file = files.iter().find(is_its)?;
+    let mut kept = Vec::new();
+    let reading = Reading { tail: Some(lines), ..Reading::default() };
+    read(&file.path, &reading, |line| kept.push(String::from_utf8_lossy(line).into_owned())).ok()?;
+    Some(LogTail { pod: failed.pod.clone(), run: failed.run, container: file.container.clone(), lines: kept })
 }
 
 /// `CONTAINER-RUN.log`.
@@ -177,6 +193,27 @@ mod tests {
             lines(LOG, &reading),
             ["2026-01-01T00:00:02.000000000Z two", "2026-01-01T00:00:03.000000000Z three"]
         );
+    }
+
+    #[test]
+    fn the_last_words_of_a_story_are_those_of_its_last_failure() {
+        let (_folder, history) = crate::history::folder::tests::history();
+        let run = crate::history::folder::tests::write(&history, "a", 1);
+        let pod = |name: &str, code: i32, at: &str| {
+            let end = serde_json::json!({"exitCode": code, "reason": "Error", "startedAt": at, "finishedAt": at});
+            serde_json::json!({"metadata": {"name": name, "uid": name, "creationTimestamp": at}, "spec": {"containers": []},
+                "status": {"phase": "Failed", "containerStatuses": [{"name": "app", "image": "", "imageID": "", "ready": false,
+                    "restartCount": 0, "state": {"terminated": end}}]}})
+        };
+        let mut story = history.story(&run).expect("a story");
+        story.pods = vec![pod("p", 1, "2026-01-01T00:00:01Z"), pod("q", 3, "2026-01-01T00:00:05Z")];
+        assert_eq!(tail(&history, &run, &story, 2), None);
+        let path = history.path(&run.id).join("logs/q/app-0.log");
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
+        std::fs::write(path, LOG).expect("it can be written");
+        let tail = tail(&history, &run, &story, 2).expect("it has words");
+        assert_eq!((tail.pod.as_str(), tail.container.as_str()), ("q", "app"));
+        assert_eq!(tail.lines, ["two", "three"]);
     }
 
     #[test]

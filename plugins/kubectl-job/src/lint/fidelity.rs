@@ -12,6 +12,9 @@ use super::{Place, locate};
 
 const TABLE: &str = include_str!("../../../../docs/pods.md");
 
+/// How the cells begin that tell of fields that keep pods from starting.
+const NEVER: &str = "never starts";
+
 /// Rows by section and field: the text for a plain process, and for a sandbox.
 static ROWS: LazyLock<BTreeMap<(String, String), (String, String)>> = LazyLock::new(|| rows(TABLE));
 
@@ -25,6 +28,25 @@ pub(crate) enum Fate {
     Simulated,
     /// Stored and shown, without effect.
     NotEnforced,
+    /// Keeps its pods from starting.
+    NeverStarts,
+}
+
+impl Fate {
+    /// As it is printed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Honoured => "honoured",
+            Self::Simulated => "simulated",
+            Self::NotEnforced => "not enforced",
+            Self::NeverStarts => "never starts",
+        }
+    }
+
+    /// Whether people should do something about it.
+    pub(crate) fn is_bad(self) -> bool {
+        matches!(self, Self::NotEnforced | Self::NeverStarts)
+    }
 }
 
 /// One field of a manifest.
@@ -121,6 +143,9 @@ impl Walk<'_> {
                 (Fate::Honoured, "")
             }
             None | Some("see below") => return,
+            Some(text) if text.starts_with(NEVER) => {
+                (Fate::NeverStarts, text[NEVER.len()..].trim_start_matches([':', ' ']))
+            }
             Some(text) if text == "yes" || text.starts_with("yes,") => (Fate::Honoured, ""),
             Some(text) => match text.strip_prefix('-') {
                 Some(rest) => (Fate::NotEnforced, rest.trim_start_matches([':', ',', ' '])),
@@ -141,6 +166,8 @@ impl Walk<'_> {
         // The place that may stand at the end is told by the line in front.
         let text = text.split(" (").next().unwrap_or(text).to_owned();
         match self.fields.iter_mut().find(|field| field.field == path) {
+            // The table says more of what is worse.
+            Some(field) if field.fate == Fate::NeverStarts => {}
             Some(field) => (field.fate, field.text) = (Fate::NotEnforced, text),
             None => {
                 let place = locate(&self.document.source, path);
@@ -148,6 +175,27 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// The object of a Job as the server holds it, without values that the server filled in: nobody asked for those.
+pub(crate) fn without_defaults(job: &Value) -> Value {
+    let mut job = job.clone();
+    let defaults = [("dnsPolicy", "ClusterFirst"), ("schedulerName", "default-scheduler")];
+    let of_containers = [("terminationMessagePath", "/dev/termination-log"), ("terminationMessagePolicy", "File")];
+    let Some(pod) = job.pointer_mut("/spec/template/spec").and_then(Value::as_object_mut) else { return job };
+    let is_default = |defaults: &[(&str, &str)], key: &str, value: &Value| {
+        value.as_object().is_some_and(serde_json::Map::is_empty)
+            || defaults.iter().any(|(field, default)| key == *field && value == default)
+    };
+    pod.retain(|key, value| !is_default(&defaults, key, value));
+    for list in ["initContainers", "containers"] {
+        for container in pod.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(container) = container.as_object_mut() else { continue };
+            // Set from the image's tag unless it is given; the image's own line says what becomes of both.
+            container.retain(|key, value| key != "imagePullPolicy" && !is_default(&of_containers, key, value));
+        }
+    }
+    job
 }
 
 /// Reads the sections of the table whose heading is a type and whose rows begin with field names.
@@ -183,6 +231,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn every_inner_type_has_its_part_of_the_table() {
@@ -190,6 +239,23 @@ mod tests {
         for (_, _, inner) in INNER.iter().filter(|(_, _, inner)| !own.contains(inner)) {
             assert!(ROWS.keys().any(|(section, _)| section == inner), "docs/pods.md has no section {inner}");
         }
+    }
+
+    #[test]
+    fn what_the_server_filled_in_is_not_told_of() {
+        let container = json!({"name": "c", "image": "app", "imagePullPolicy": "Always", "resources": {},
+            "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"});
+        let pod = json!({"containers": [container], "dnsPolicy": "ClusterFirst", "securityContext": {},
+            "schedulerName": "default-scheduler", "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "c"}}]});
+        let job = json!({"kind": "Job", "spec": {"template": {"spec": pod}}});
+        let document = Document { value: without_defaults(&job), source: Default::default() };
+        let told = fields(&document, true, &[]);
+        let told: Vec<_> = told.iter().filter(|field| field.fate != Fate::Honoured).collect();
+        let fates: Vec<_> = told.iter().map(|field| (field.field.as_str(), field.fate)).collect();
+        let image = ("spec.template.spec.containers[0].image", Fate::Simulated);
+        let claim = ("spec.template.spec.volumes[0].persistentVolumeClaim", Fate::NeverStarts);
+        assert_eq!(fates, [image, claim]);
+        assert!(told[1].text.contains("no claims here"), "{}", told[1].text);
     }
 
     #[test]

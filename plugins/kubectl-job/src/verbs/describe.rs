@@ -1,14 +1,17 @@
 //! `describe`: one screen per Job, or the same as data.
 
 use api::Options;
-use api::resource::JOBS;
-use api::{Body, Request, Verb};
+use api::resource::{JOBS, PODS};
+use api::{Body, Gvr, Request, Verb};
+use explain::Story;
+use explain::manifest::Document;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{Setting, past, select};
 use crate::cli::verbs::DescribeArgs;
 use crate::exit::{Code, Family, explain};
+use crate::lint::{self, Fate, Field};
 use crate::target::{self, Target};
 use crate::view::describe::Description;
 use crate::{output, stories};
@@ -29,7 +32,7 @@ pub(crate) async fn run(setting: &Setting, args: DescribeArgs) -> anyhow::Result
         (job["apiVersion"], job["kind"]) = ("batch/v1".into(), "Job".into());
         output::hide_managed_fields(&mut job);
         let story = stories::of_job(setting, &target, &job).await?;
-        let fidelity = fidelity(&target, &job).await;
+        let fidelity = fidelity(&target, &story).await;
         told.push((story, target.name(), fidelity));
     }
     missing.retain(|error| match past::missing(setting, &target.namespace, error) {
@@ -73,16 +76,30 @@ fn whole(mut values: Vec<Value>, names: &[String]) -> Value {
     if names.len() == 1 && values.len() == 1 { values.remove(0) } else { Value::Array(values) }
 }
 
-/// What the local server says of fields that it does not honour: it warns of them when such a Job is created, so it is
-/// asked to create one without doing so. A real cluster has other ideas of fidelity, and is not asked.
-async fn fidelity(target: &Target, job: &Value) -> Option<Vec<String>> {
+/// What becomes of the Job's fields on the local server, as `lint` says it. The server warns of what it does not honour
+/// when such a Job is created, so it is asked to create one without doing so, and a pod with a volume, for what the
+/// machine gives. A real cluster has other ideas of fidelity, and is not asked.
+async fn fidelity(target: &Target, story: &Story) -> Option<Vec<Field>> {
     if !target.is_local() {
         return None;
     }
-    let options = Options { dry_run: true, ..Options::default() };
+    let job = &story.job;
     let namespace = job["metadata"]["namespace"].as_str();
-    let request =
-        Request::new(Verb::Create, JOBS, namespace, None).options(options).body(Body::Object(same_again(job)));
+    let told = warnings(target, JOBS, namespace, same_again(job)).await?;
+    let volume = json!({"containers": [{"name": "c", "image": "c"}], "volumes": [{"name": "v", "emptyDir": {}}]});
+    let probe = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "fidelity-"}, "spec": volume});
+    // A pod may be refused for reasons of its own, such as a quota: most machines give sandboxes.
+    let sandboxes = warnings(target, PODS, namespace, probe).await.is_none_or(|told| told.is_empty());
+    let document = Document { value: lint::without_defaults(job), source: story.source() };
+    let mut fields = lint::fields(&document, sandboxes, &told);
+    fields.retain(|field| field.fate != Fate::Honoured);
+    Some(fields)
+}
+
+/// What the server warns of when it is asked to create an object, which it does not do.
+async fn warnings(target: &Target, resource: Gvr, namespace: Option<&str>, object: Value) -> Option<Vec<String>> {
+    let options = Options { dry_run: true, ..Options::default() };
+    let request = Request::new(Verb::Create, resource, namespace, None).options(options).body(Body::Object(object));
     target.client.call(request).await.ok().map(|reply| reply.warnings)
 }
 

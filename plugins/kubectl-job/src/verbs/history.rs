@@ -1,6 +1,7 @@
 //! `history`: the Jobs that were, newest first; what is known of one, what it printed, and forgetting it. Needs no server.
 
 use api::selector::LabelSelector;
+use api::text::count;
 use explain::Story;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -125,14 +126,15 @@ fn bytes(count: u64) -> String {
 /// # Errors
 /// A story that cannot be read.
 pub(crate) fn show(setting: &Setting, history: &History, run: &Run) -> anyhow::Result<Code> {
-    let story = history.story(run)?;
+    let story = past::story(setting, history, run)?;
     let style = setting.screen.look();
     let mut text = format!("{}\n\nRun:  {}\n", described(setting, &story)?, past::summary(run));
     if run.pods_left_out > 0 {
-        text += &format!("      {} pods that came up first are left out\n", run.pods_left_out);
+        let are = if run.pods_left_out == 1 { "is" } else { "are" };
+        text += &format!("      {} that came up first {are} left out\n", count(run.pods_left_out, "pod"));
     }
     if run.logs_dropped > 0 {
-        text += &format!("      the logs of {} pods were dropped: the history was full\n", run.logs_dropped);
+        text += &format!("      the logs of {} were dropped: the history was full\n", count(run.logs_dropped, "pod"));
     }
     for part in [explain::why(&story, &style), explain::timeline(&story, &style)] {
         if !part.trim().is_empty() {

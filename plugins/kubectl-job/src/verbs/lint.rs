@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use super::Setting;
 use crate::cli::lint::LintArgs;
 use crate::exit::{Code, Failure};
-use crate::lint::{self, Fate, Field, Finding, RULES, Severity};
+use crate::lint::{self, Field, Finding, RULES, Severity};
 use crate::output;
 
 /// All that was found of one object.
@@ -35,6 +35,10 @@ pub(crate) async fn run(setting: &Setting, args: LintArgs) -> anyhow::Result<Cod
     if setting.connection.is_named() {
         let text = "error: lint looks at files: --context, --kubeconfig and --server do not go with it";
         return Err(Failure::usage(text).into());
+    }
+    if !args.stray.is_empty() {
+        let files: String = args.stray.iter().map(|file| format!(" -f {file}")).collect();
+        return Err(Failure::usage(format!("error: files are named with -f: kubectl job lint{files}")).into());
     }
     let ignored = ignored(&args)?;
     let documents = files::documents(&args)?;
@@ -69,7 +73,7 @@ fn code(checked: &[Checked], strict: bool) -> Code {
     let limit = if strict { Severity::Warning } else { Severity::Error };
     let is_bad = |object: &Checked| {
         object.findings.iter().any(|finding| finding.severity >= limit)
-            || (strict && object.fields.iter().any(|field| field.fate == Fate::NotEnforced))
+            || (strict && object.fields.iter().any(|field| field.fate.is_bad()))
     };
     if checked.iter().any(is_bad) { Code::Failure } else { Code::Success }
 }

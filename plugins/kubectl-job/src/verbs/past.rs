@@ -4,9 +4,9 @@ use api::k8s::api::batch::v1::Job;
 use explain::Story;
 
 use super::Setting;
-use crate::history;
 use crate::history::folder::History;
 use crate::history::run::Run;
+use crate::history::{self, logs};
 use crate::screen::escape;
 use crate::stories;
 use crate::view::facts;
@@ -22,11 +22,21 @@ pub(crate) fn run(setting: &Setting, namespace: &str, name: &str) -> Option<(His
 pub(crate) fn missing(setting: &Setting, namespace: &str, error: &client::Error) -> Option<(History, Run, Story)> {
     let name = &error.status().filter(|_| error.is_not_found())?.details.as_ref()?.name;
     let (history, run) = run(setting, namespace, name)?;
-    let mut story = history.story(&run).ok()?;
-    stories::add_manifest(setting, &mut story);
+    let mut story = story(setting, &history, &run).ok()?;
     story.job[explain::GONE] = true.into();
     tell(setting, &run);
     Some((history, run, story))
+}
+
+/// The story of a run, with the manifest that it was run from, where that is known, and what it said last.
+///
+/// # Errors
+/// A story that cannot be read.
+pub(crate) fn story(setting: &Setting, history: &History, run: &Run) -> anyhow::Result<Story> {
+    let mut story = history.story(run)?;
+    stories::add_manifest(setting, &mut story);
+    story.logs.extend(logs::tail(history, run, &story, stories::TAIL_LINES));
+    Ok(story)
 }
 
 /// What the history has of a Job that is there: pods that were deleted, and runs that their status forgets.

@@ -100,7 +100,10 @@ pub(crate) fn read(file: &str) -> Result<String, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(Failure::usage(format!("error: the path \"{file}\" does not exist")));
         }
-        Err(error) => return Err(Failure::usage(format!("error: read {file}: {error}"))),
+        Err(error) => {
+            let why = jobtest::unreadable(std::path::Path::new(file), &error);
+            return Err(Failure::usage(format!("error: {file}: {why}")));
+        }
     }
     String::from_utf8(bytes).map_err(|_| Failure::usage(format!("error: {file} is not UTF-8 text")))
 }
@@ -271,11 +274,23 @@ fn explain_existing(error: anyhow::Error) -> anyhow::Error {
         .chain()
         .find_map(|cause| cause.downcast_ref::<client::Error>())
         .is_some_and(client::Error::is_already_exists);
+    if let Some(namespace) = missing_namespace(&error) {
+        let (code, text) = crate::exit::explain(&error, crate::exit::Family::Outcome);
+        let namespace = crate::screen::escape(&namespace).into_owned();
+        return Failure::new(code, format!("{text}\nmake it: kubectl create namespace {namespace}")).into();
+    }
     if !taken {
         return error;
     }
     let (_, text) = crate::exit::explain(&error, crate::exit::Family::Outcome);
     Failure::usage(format!("{text}\nrun it with --replace to delete the old Job first, or under another name")).into()
+}
+
+/// The namespace that a server says it does not have.
+fn missing_namespace(error: &anyhow::Error) -> Option<String> {
+    let status = error.chain().find_map(|cause| cause.downcast_ref::<client::Error>()?.status())?;
+    let details = status.details.as_ref().filter(|_| status.code == 404)?;
+    (details.kind == "namespaces").then(|| details.name.clone())
 }
 
 /// `--strict`: whatever the server would warn of, such as fields without effect there, is an error.

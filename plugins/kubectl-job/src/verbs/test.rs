@@ -1,5 +1,7 @@
 //! `test`: runs `*.jobtest.yaml`, each in a cluster of its own inside this process. No server, no kubeconfig.
 
+mod root;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -191,7 +193,9 @@ fn quoted(word: &str) -> String {
 fn tell(format: TestFormat, report: &Report, style: &Style, width: usize) -> std::io::Result<()> {
     let text = match format {
         TestFormat::Pretty => report::line(report, style, width),
-        TestFormat::Github => format!("{}{}", report::line(report, style, width), report::annotations(report)),
+        TestFormat::Github => {
+            format!("{}{}", report::line(report, style, width), report::annotations(report, &root::from_root))
+        }
         TestFormat::Tap | TestFormat::Json => return Ok(()),
     };
     let mut stdout = anstream::stdout().lock();

@@ -11,7 +11,7 @@ use api::Options;
 use api::k8s::api::batch::v1::Job;
 use api::k8s::api::core::v1::Pod;
 use api::logs::LogOptions;
-use api::resource::{JOBS, PODS};
+use api::resource::{EVENTS, JOBS, PODS};
 use client::{Observation, Selection};
 use clock::SystemClock;
 use futures::StreamExt as _;
@@ -23,11 +23,12 @@ use super::{Setting, select};
 use crate::cli::verbs::WaitArgs;
 use crate::exit::{Code, Failure};
 use crate::follow::{Interrupts, probe, progress};
+use crate::obstacles::Obstacles;
 use crate::output;
 use crate::screen::escape;
 use crate::target::{self, Target};
 use crate::view::attempts::Attempts;
-use crate::view::stuck::{self, Stuck};
+use crate::view::stuck::{self, Troubles};
 use goal::{Goal, Judgement, Seen, judge};
 
 /// How often obstacles and silence are looked at.
@@ -124,7 +125,8 @@ impl Wait<'_> {
                 Some(job) => select::pods(self.target, job).await?,
                 None => Vec::new(),
             };
-            let stuck = job.as_ref().and_then(|job| stuck::find(job, &pods));
+            let troubles = self.troubles().await;
+            let stuck = job.as_ref().and_then(|job| stuck::find(job, &pods, &troubles));
             match judge(self.goals, Seen { job: job.as_ref(), was_there: true, stuck: stuck.as_ref() }) {
                 Some(judgement) => {
                     self.tell(name, &judgement).await?;
@@ -143,6 +145,14 @@ impl Wait<'_> {
         Ok(code)
     }
 
+    /// What Events say of pods that cannot start; nothing when the server does not give them.
+    async fn troubles(&self) -> Troubles {
+        let options = Options { field_selector: Some(Troubles::FIELD_SELECTOR.to_owned()), ..Options::default() };
+        let listed = self.target.client.list(&EVENTS, Some(&self.target.namespace), options).await;
+        let events = listed.map(|list| list.items).unwrap_or_default();
+        Troubles::of(events.iter().map(|event| event.to_value()).collect::<Vec<_>>().iter())
+    }
+
     /// Waits for one Job.
     async fn one(&self, name: &str) -> anyhow::Result<(String, Judgement)> {
         let mut watched = Watched::new(crate::time::now());
@@ -155,7 +165,9 @@ impl Wait<'_> {
         };
         let by_label = Selection { namespace, label_selector: Some(format!("job-name={name}")), field_selector: None };
         let mut jobs = client::observe(client.clone(), clock.clone(), JOBS, by_name);
-        let mut pods = client::observe(client.clone(), clock, PODS, by_label);
+        let mut pods = client::observe(client.clone(), clock.clone(), PODS, by_label);
+        let events = Obstacles::events(&self.target.namespace);
+        let mut events = client::observe(client.clone(), clock, EVENTS, events);
         let mut lost = pin!(probe(client.clone(), self.target.namespace.clone(), name.to_owned()));
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -168,6 +180,11 @@ impl Wait<'_> {
                 }
                 Some(observation) = pods.next() => {
                     watched.take_pods(&observation);
+                    watched.judge(self.goals)
+                }
+                Some(observation) = events.next() => {
+                    watched.obstacles.take(&observation);
+                    watched.look_for_obstacles();
                     watched.judge(self.goals)
                 }
                 why = &mut lost => {
@@ -198,16 +215,9 @@ impl Wait<'_> {
                 screen.note(progress::heartbeat(job, now));
             }
         }
-        let (stuck, since, is_told) = watched.stuck.as_mut()?;
-        if !std::mem::replace(is_told, true) {
-            screen.say(format!("Stuck: {}", escape(&stuck.text)));
-            if let Some(hint) = &stuck.hint {
-                screen.say(format!("       {}", escape(hint)));
-            }
-        }
-        let patience = self.args.fail_on_stuck?.0;
-        let text = format!("stuck: {}", stuck.reason);
-        (now.duration_since(*since) >= patience).then_some(Judgement { code: Code::Stuck, text })
+        watched.obstacles.news(screen).into_iter().for_each(|line| screen.say(line));
+        let stuck = watched.obstacles.outlasting(self.args.fail_on_stuck?.0, now)?;
+        Some(Judgement { code: Code::Stuck, text: format!("stuck: {}", stuck.reason) })
     }
 
     /// A Job that does not come may have been misspelt.
@@ -250,8 +260,7 @@ struct Watched {
     /// Whether the first list has come: only then is a Job that was not seen not there.
     is_listed: bool,
     pods: HashMap<String, Pod>,
-    /// The obstacle, since when, and whether it was told.
-    stuck: Option<(Stuck, Timestamp, bool)>,
+    obstacles: Obstacles,
     since: Timestamp,
     last_talk: Timestamp,
     has_doubted: bool,
@@ -264,7 +273,7 @@ impl Watched {
             was_there: false,
             is_listed: false,
             pods: HashMap::new(),
-            stuck: None,
+            obstacles: Obstacles::default(),
             since: now,
             last_talk: now,
             has_doubted: false,
@@ -307,21 +316,17 @@ impl Watched {
     }
 
     fn look_for_obstacles(&mut self) {
-        let found = self.job.as_ref().and_then(|job| stuck::find(job, self.pods.values()));
-        self.stuck = match (found, self.stuck.take()) {
-            (Some(found), Some((known, since, is_told))) if known.reason == found.reason => {
-                Some((found, since, is_told))
-            }
-            (Some(found), _) => Some((found, crate::time::now(), false)),
-            (None, _) => None,
-        };
+        match &self.job {
+            Some(job) => self.obstacles.look(job, self.pods.values(), crate::time::now()),
+            None => self.obstacles.clear(),
+        }
     }
 
     fn judge(&self, goals: &[Goal]) -> Option<Judgement> {
         if !self.is_listed {
             return None;
         }
-        let stuck = self.stuck.as_ref().map(|(stuck, _, _)| stuck);
+        let stuck = self.obstacles.current();
         judge(goals, Seen { job: self.job.as_ref(), was_there: self.was_there, stuck })
     }
 }

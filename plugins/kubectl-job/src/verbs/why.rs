@@ -2,18 +2,18 @@
 
 use api::resource::{CRON_JOBS, JOBS};
 use explain::{Explanation, Story, Telling};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::{Setting, past, select};
 use crate::cli::story::WhyArgs;
+use crate::cli::verbs::ClockMode;
 use crate::exit::Code;
 use crate::output;
+use crate::server::state::StateDir;
 use crate::stories;
 use crate::target::{self, Target};
-
-/// Lines of output asked for.
-const TAIL_LINES: u64 = 3;
 
 /// Runs the verb.
 ///
@@ -22,12 +22,15 @@ const TAIL_LINES: u64 = 3;
 pub(crate) async fn run(setting: &Setting, args: WhyArgs) -> anyhow::Result<Code> {
     let target = target::open(&setting.connection, setting.screen).await?;
     let mut story = find(setting, &target, args.name.as_deref()).await?;
-    if api::conditions::is_true(&story.job, "Failed") {
-        story.logs = stories::tails(&target, &story, TAIL_LINES).await;
+    if story.logs.is_empty() && api::conditions::is_true(&story.job, "Failed") {
+        story.logs = stories::tails(&target, &story, stories::TAIL_LINES).await;
     }
     let zone = TimeZone::system();
     let telling = Telling { style: setting.screen.page(), zone: &zone, depth: args.depth };
-    let explanation = explain::explanation(&story, &telling);
+    let mut explanation = explain::explanation(&story, &telling);
+    if target.is_local() && clock(setting) != ClockMode::Real {
+        explanation.hints.extend(advance(&explanation, story.now));
+    }
     let text = match args.output.as_deref() {
         Some("json") => format!("{}\n", serde_json::to_string_pretty(&explanation)?),
         Some(_) => output::yaml(&serde_json::to_value(&explanation)?),
@@ -35,6 +38,21 @@ pub(crate) async fn run(setting: &Setting, args: WhyArgs) -> anyhow::Result<Code
     };
     output::put(&text)?;
     Ok(if args.exit_status { code(&explanation) } else { Code::Success })
+}
+
+/// Which clock the local server has.
+fn clock(setting: &Setting) -> ClockMode {
+    let state = StateDir::open(setting.connection.state_dir.as_deref()).ok();
+    state.and_then(|state| state.info()).map(|info| info.clock).unwrap_or_default()
+}
+
+/// How to go to the first moment that is waited for, where time can be moved.
+fn advance(explanation: &Explanation, now: Timestamp) -> Option<String> {
+    let is_over = matches!(explanation.status.as_str(), "Complete" | "Failed");
+    let next = explanation.reasons.iter().filter_map(|reason| reason.until).filter(|until| *until > now).min()?;
+    // A part of a second would be time that has not passed when it is asked again.
+    let seconds = next.duration_since(now).as_secs() + 1;
+    (!is_over).then(|| format!("kubectl job clock advance {seconds}s"))
 }
 
 /// The Job's result, as `wait` would give it.
@@ -101,6 +119,18 @@ fn cron_job_name(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn time_is_moved_to_the_first_moment_that_is_waited_for() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let until = |second| explain::Reason { until: Some(at(second)), ..Default::default() };
+        let mut waits = Explanation { reasons: vec![until(5), until(90), until(40)], ..Explanation::default() };
+        waits.status = "Running".to_owned();
+        assert_eq!(advance(&waits, at(10)).as_deref(), Some("kubectl job clock advance 31s"));
+        assert_eq!(advance(&waits, at(100)), None);
+        waits.status = "Complete".to_owned();
+        assert_eq!(advance(&waits, at(10)), None);
+    }
 
     #[test]
     fn cron_jobs_are_named_as_with_kubectl() {

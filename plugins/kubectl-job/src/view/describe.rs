@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::table::{lay_out, map_text};
 use super::{facts, stuck};
 use crate::duration;
+use crate::lint::Field;
 use crate::screen::{Screen, Tone, escape};
 
 /// What the screen is made of.
@@ -23,8 +24,8 @@ pub(crate) struct Description<'a> {
     pub(crate) story: &'a Story,
     /// Where the Job was found, such as `local`.
     pub(crate) target: &'a str,
-    /// Fields that the server does not honour; `None` where that cannot be told.
-    pub(crate) fidelity: Option<&'a [String]>,
+    /// Fields that the server does not honour as a cluster would; `None` where that cannot be told.
+    pub(crate) fidelity: Option<&'a [Field]>,
     /// The zone in which times are shown.
     pub(crate) zone: &'a TimeZone,
 }
@@ -69,7 +70,7 @@ impl Description<'_> {
             "conditions": self.story.job["status"]["conditions"],
             "attempts": attempts::value(&reading),
             "fidelity": self.fidelity,
-            "stuck": stuck::find(job, &reading.pods).map(|stuck| stuck.text),
+            "stuck": reading.stuck().map(|stuck| stuck.text),
             "events": self.story.events,
             "job": self.story.job,
         })
@@ -94,6 +95,10 @@ impl Reading<'_> {
     /// ` (job.yaml:7)` for a field of the manifest.
     fn place(&self, field: &str) -> String {
         self.source.place(field).map(|place| format!(" ({})", escape(&place))).unwrap_or_default()
+    }
+
+    fn stuck(&self) -> Option<stuck::Stuck> {
+        stuck::find(&self.job, &self.pods, &stuck::Troubles::of(&self.given.story.events))
     }
 
     fn head(&self) -> String {
@@ -128,7 +133,7 @@ impl Reading<'_> {
             spec.completion_mode.as_deref().unwrap_or("NonIndexed"),
         ));
         text.push_str(&format!("Limits: {}\n", self.limits().join("   ")));
-        if let Some(stuck) = stuck::find(job, &self.pods) {
+        if let Some(stuck) = self.stuck() {
             text.push_str(&format!("{} {}\n", screen.tone(Tone::Warn, "Stuck: "), escape(&stuck.text)));
             if let Some(hint) = stuck.hint {
                 text.push_str(&format!("        {}\n", escape(&hint)));
@@ -207,11 +212,24 @@ impl Reading<'_> {
         match self.given.fidelity {
             None => String::new(),
             Some([]) => "Fidelity: every field is honoured\n".to_owned(),
-            Some(warnings) => {
-                let lines: Vec<String> = warnings.iter().map(|warning| escape(warning).into_owned()).collect();
+            Some(fields) => {
+                let lines: Vec<String> = fields.iter().map(|field| self.fate(field)).collect();
                 format!("Fidelity:\n{}\n", indent(&lines.join("\n")))
             }
         }
+    }
+
+    /// One field as `lint` tells of it; without a manifest there is no place.
+    fn fate(&self, field: &Field) -> String {
+        let place = self.place(&field.field);
+        let tone = if field.fate.is_bad() { Tone::Warn } else { Tone::Faint };
+        let fate = self.screen.tone(tone, field.fate.name());
+        let words = if field.text.is_empty() {
+            String::new()
+        } else {
+            format!(" {} {}", self.screen.dash(), escape(&field.text))
+        };
+        format!("{fate}: {}{place}{words}", escape(&field.field))
     }
 
     fn events(&self) -> String {

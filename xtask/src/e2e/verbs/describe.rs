@@ -41,7 +41,7 @@ pub(super) fn steps() -> Vec<Step> {
         ),
         step("describe limits").has("resources.limits").has("job/limits Created pod: limits-?????"),
         step("run hello --image app -- true").talks(),
-        step("describe hello --show-events=false").has("Fidelity: *").has("Events: <none>"),
+        step("describe hello --show-events=false").has("Fidelity:*").has("simulated: spec.template.spec.containers[0].image * the name of a local program*").has("Events: <none>"),
     ];
     steps.extend(reading());
     steps

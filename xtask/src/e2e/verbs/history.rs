@@ -1,6 +1,16 @@
 //! `history`: Jobs that are gone, by list, screen and output.
 
+use crate::e2e::session::Session;
 use crate::e2e::step::{Step, step};
+
+/// A Job that fails by a line of its manifest.
+pub(super) fn files(session: &Session) -> anyhow::Result<()> {
+    session.file(
+        "limit.yaml",
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: limit}\nspec:\n  backoffLimit: 0\n  template:\n    spec:\n      \
+         restartPolicy: Never\n      containers:\n      - {name: app, image: app, command: [sh, -c, 'echo no hope; exit 4']}\n",
+    )
+}
 
 /// On the local server.
 pub(super) fn steps() -> Vec<Step> {
@@ -23,7 +33,13 @@ pub(super) fn steps() -> Vec<Step> {
         step("history show {run}")
             .has("Name: bad*")
             .has("Status: Failed (BackoffLimitExceeded)*")
-            .has("Run: Failed*{run}"),
+            .has("Run: Failed*{run}")
+            .has("Last * no luck"),
+        step("run -f {work}/limit.yaml").exits(1).out("no hope").talks(),
+        step("delete limit").talks(),
+        step("history show limit").has("backoffLimit is 0 (*limit.yaml:5)").has("Last * no hope"),
+        step("why limit").has("backoffLimit is 0 (*limit.yaml:5)").has("Last * no hope").talks(),
+        step("history delete limit").has("run/*-limit-* deleted"),
         step("history logs {run}").out("no luck").within(5),
         step("history logs bad --tail 1").out("no luck"),
         step("history logs bad --attempt 7").err("Job bad has no such attempt"),

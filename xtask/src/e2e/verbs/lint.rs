@@ -25,6 +25,8 @@ pub(super) fn files(session: &Session) -> anyhow::Result<()> {
     session.file("loose.yaml", LOOSE)?;
     session.file("always.yaml", &LOOSE.replace("OnFailure", "Always"))?;
     session.file("unknown.yaml", &LOOSE.replace("parallelism", "parallelizm"))?;
+    let claim = "      volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]\n";
+    session.file("claim.yaml", &LOOSE.replace("        resources: {limits: {cpu: 1}}\n", claim))?;
     session.file("broken.yaml", "kind: [\n")?;
     std::fs::create_dir(session.folder().join("deploy"))?;
     session.file("deploy/job.yaml", LOOSE)?;
@@ -48,7 +50,12 @@ pub(super) fn steps() -> Vec<Step> {
         step("lint -f {work}/loose.yaml --ignore nonsense").exits(2).err_has("kubectl job lint --rules"),
         step("lint -f {work}/loose.yaml --all-fields").has(": honoured: spec.template.spec.restartPolicy"),
         step("lint -f {work}/always.yaml").exits(1).has(":9: error: restartPolicy is Always [restart-always]"),
-        step("lint -f {work}/unknown.yaml").exits(1).has(":6: error: unknown field \"spec.parallelizm\" [refused]"),
+        step("lint -f {work}/unknown.yaml").exits(1).has(":6: error: unknown field \"spec.parallelizm\"; did you mean parallelism? [refused]"),
+        step("lint {work}/unknown.yaml").exits(2).err("error: files are named with -f: kubectl job lint -f {work}/unknown.yaml"),
+        step("lint -f {work}/claim.yaml")
+            .has("claim.yaml:13: never starts: spec.template.spec.volumes[0].persistentVolumeClaim * there are no claims here")
+            .has("1 with which no pod starts"),
+        step("lint -f {work}/claim.yaml --strict").exits(1).has("never starts"),
         step("lint -f {work}/broken.yaml").exits(2).err_has("broken.yaml:1"),
         step("lint -f {work}/absent.yaml").exits(2).err_has("does not exist"),
         step("lint -f {work}/deploy").has("deploy/job.yaml:6:"),

@@ -13,6 +13,7 @@ pub(super) fn files(session: &Session) -> anyhow::Result<()> {
         )
     };
     session.file("migrate.yaml", &job("migrate", "  backoffLimit: 0\n", "[sh, -c, 'echo FATAL no table; exit 3']"))?;
+    session.file("lower.yaml", &job("lower", "", "['true']").replace("kind: Job", "kind: job"))?;
     session.file("held.yaml", &job("held", "  suspend: true\n", "['true']"))?;
     session.file("wrong.yaml", &job("wrong", "  parallelizm: 2\n", "['true']"))
 }
@@ -78,7 +79,15 @@ pub(super) fn plain() -> Vec<Step> {
             .talks(),
         // 2: a wrong command line, a wrong manifest.
         step("run").exits(2).err_has("--image IMAGE"),
-        step("run -f {work}/wrong.yaml").exits(2).err_has("unknown field \"spec.parallelizm\""),
+        step("run -f {work}/wrong.yaml")
+            .exits(2)
+            .err_has("unknown field \"spec.parallelizm\" (*wrong.yaml:6; did you mean parallelism?)"),
+        step("run -f {work}/lower.yaml").exits(2).err_has("kind is \"job\": write Job"),
+        step("run words --image app -- 'echo hi'")
+            .exits(2)
+            .err_has("leave the quotes out, or run it in a shell: -- sh -c 'echo hi'"),
+        step("run lost -n nowhere --image app -- true").exits(4).err_has("make it: kubectl create namespace nowhere"),
+        step("run wrong.yaml").exits(2).err("error: a manifest is named with -f: kubectl job run -f wrong.yaml"),
         step("run -f {work}/migrate.yaml").exits(2).err_has("--replace"),
         step("run -f {work}/migrate.yaml --replace").exits(1).out("FATAL no table").talks(),
         step("run -f {work}/absent.yaml").exits(2).err_has("does not exist"),

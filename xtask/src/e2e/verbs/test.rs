@@ -47,6 +47,8 @@ pub(super) fn files(session: &Session) -> anyhow::Result<()> {
     session.file("job.yaml", JOB)?;
     session.file("good.jobtest.yaml", &passes)?;
     session.file("bad.jobtest.yaml", &fails)?;
+    session.file("slip.jobtest.yaml", &jobtest("slip", "").replace("manifests", "manifest"))?;
+    session.file("mistyped.jobtest.yaml", &jobtest("mistyped", "").replace("job.yaml", "typo.yaml"))?;
     session.file("wrong.jobtest.yaml", &jobtest("wrong", "  expect: {outcom: Complete}\n"))?;
     session.file("golden.jobtest.yaml", &golden)?;
     session.file("true.yaml", &JOB.replace("echo no table; exit 3", "echo fine"))?;
@@ -75,7 +77,13 @@ pub(super) fn steps() -> Vec<Step> {
              1 test · 1 failed · virtual 12s · real * · seed 1",
         ),
         step("test wrong.jobtest.yaml").exits(2).err("error: wrong.jobtest.yaml:6:12: spec.expect.outcom: unknown field; did you mean outcome?"),
-        step("test nowhere.jobtest.yaml").exits(2).err_has("nowhere.jobtest.yaml:1:1: the file: cannot be read"),
+        step("test nowhere.jobtest.yaml").exits(2).err("error: nowhere.jobtest.yaml: there is no such file"),
+        step("test slip.jobtest.yaml").exits(2).err("error: slip.jobtest.yaml:5:3: spec.manifest: unknown field; did you mean manifests?"),
+        step("test mistyped.jobtest.yaml")
+            .exits(1)
+            .has("mistyped.jobtest.yaml:5  manifests: want created, got typo.yaml:6: *unknown field \"spec.backofLimit\"; did you mean backoffLimit?"),
+        step("test job.yaml").exits(2).err_has("run it with: kubectl job test -f job.yaml, or *--init job.yaml"),
+        step("test -f empty").exits(2).err("error: empty: is a folder without manifests; name a file"),
         step("test --nonsense").exits(2).talks(),
         step("test good.jobtest.yaml --clock hybrid").exits(2).err_has("recovers scripts its pods"),
         step("test good.jobtest.yaml --junit no/such/folder/x.xml").exits(3).has("1 passed").err_has("write no/such/folder/x.xml"),

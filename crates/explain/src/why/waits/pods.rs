@@ -1,6 +1,7 @@
 //! Pods that are there and do not run, and completions that have no pod.
 
 use api::k8s::api::core::v1::{ContainerStatus, Pod};
+use api::text::count;
 
 use super::{View, Wait};
 use crate::text::escape;
@@ -38,7 +39,8 @@ pub(super) fn waits(view: &View<'_>) -> Vec<Wait> {
     let hidden = told.len().saturating_sub(MAX_TOLD);
     let mut texts: Vec<String> = told.into_iter().take(MAX_TOLD).collect();
     if hidden > 0 {
-        texts.push(format!("{hidden} more pods wait to run"));
+        let wait = if hidden == 1 { "waits" } else { "wait" };
+        texts.push(format!("{} {wait} to run", count(hidden, "more pod")));
     }
     let wait = |text| Wait { reason: Reason { text, rule: "pod".to_owned(), ..Reason::default() }, holds: true };
     texts.into_iter().map(wait).collect()

@@ -4,6 +4,7 @@
 //! (`job_controller.go`, `getRemainingTimePerIndex` and `calculateBackoff`); a container that restarts in its pod waits
 //! by the kubelet's ladder, which its status tells.
 
+use api::text::count;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{View, Wait, pods};
@@ -35,7 +36,8 @@ pub(super) fn waits(view: &View<'_>) -> Vec<Wait> {
     let told = retries.iter().take(MAX_TOLD).map(|retry| wait(view, retry));
     waits.extend(told);
     if let Some(more) = retries.len().checked_sub(MAX_TOLD).filter(|more| *more > 0) {
-        let text = format!("{more} more indexes wait for their back-off.");
+        let wait = if more == 1 { "waits for its" } else { "wait for their" };
+        let text = format!("{} {wait} back-off.", count(more, "more index"));
         waits.push(Wait { reason: Reason { text, rule: "backoff".to_owned(), ..Reason::default() }, holds: true });
     }
     waits
@@ -49,8 +51,8 @@ fn wait(view: &View<'_>, retry: &Retry) -> Wait {
         (Some(index), true, failures) => format!("idx{index} has failed {failures} times in a row ({})", retry.end),
         (index, _, failures) => {
             let last = index.map(|index| format!("the last of idx{index}, ")).unwrap_or_default();
-            let attempts = if failures == 1 { "1 attempt has".to_owned() } else { format!("{failures} attempts have") };
-            format!("{attempts} failed since the last success ({last}{})", retry.end)
+            let have = if failures == 1 { "has" } else { "have" };
+            format!("{} {have} failed since the last success ({last}{})", count(failures, "attempt"), retry.end)
         }
     };
     let delay = api::time::human_duration(retry.delay);
@@ -120,10 +122,10 @@ fn restarts(view: &View<'_>) -> Vec<Wait> {
             let next = at.map(|at| format!(" {} next start at {}", view.style().arrow(), view.when(at)));
             let limit = view.reason("backoff", "spec.backoffLimit", facts::backoff_limit(&view.job), "{}");
             let text = format!(
-                "container \"{}\" of pod {} has failed {} times{end} and waits for its restart{}; {}.",
+                "container \"{}\" of pod {} has failed {}{end} and waits for its restart{}; {}.",
                 crate::text::escape(&status.name),
                 crate::text::escape(pod.metadata.name.as_deref().unwrap_or_default()),
-                status.restart_count + 1,
+                count(status.restart_count + 1, "time"),
                 next.unwrap_or_default(),
                 limit.text,
             );

@@ -9,6 +9,7 @@ use crate::cli::lint::{LintArgs, LintFormat};
 use crate::lint::{Fate, Field, Finding, RULES, Severity};
 use crate::output;
 use crate::screen::{Screen, Tone, escape};
+use api::text::count;
 
 /// All of it in the format that was asked for.
 pub(super) fn text(checked: &[Checked], args: &LintArgs, screen: Screen) -> String {
@@ -61,34 +62,32 @@ fn finding_lines(finding: &Finding, screen: Screen) -> String {
     format!("{}: {severity}: {message} [{}]\n    {}\n", place(&finding.place), rule.id, rule.why)
 }
 
-fn fate(fate: Fate) -> &'static str {
-    match fate {
-        Fate::Honoured => "honoured",
-        Fate::Simulated => "simulated",
-        Fate::NotEnforced => "not enforced",
-    }
-}
-
 fn field_line(field: &Field, screen: Screen) -> String {
-    let tone = if field.fate == Fate::NotEnforced { Tone::Warn } else { Tone::Faint };
+    let tone = if field.fate.is_bad() { Tone::Warn } else { Tone::Faint };
     let words =
         if field.text.is_empty() { String::new() } else { format!(" {} {}", screen.dash(), escape(&field.text)) };
-    let fate = screen.tone(tone, fate(field.fate));
+    let fate = screen.tone(tone, field.fate.name());
     format!("{}: {fate}: {}{words}\n", place(&field.place), escape(&field.field))
 }
 
 fn summary(object: &Checked, screen: Screen) -> String {
-    let count = |severity| object.findings.iter().filter(|finding| finding.severity == severity).count();
-    let plural = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
+    let found = |severity| object.findings.iter().filter(|finding| finding.severity == severity).count();
     let mut parts = vec![
-        plural(count(Severity::Error), "error"),
-        plural(count(Severity::Warning), "warning"),
-        plural(count(Severity::Note), "note"),
+        count(found(Severity::Error), "error"),
+        count(found(Severity::Warning), "warning"),
+        count(found(Severity::Note), "note"),
     ];
     if !object.fields.is_empty() {
         let of = |fate| object.fields.iter().filter(|field| field.fate == fate).count();
-        let (honoured, simulated, dead) = (of(Fate::Honoured), of(Fate::Simulated), of(Fate::NotEnforced));
-        parts.push(format!("{honoured} fields honoured, {simulated} simulated, {dead} not enforced"));
+        let mut fates = vec![
+            format!("{} honoured", count(of(Fate::Honoured), "field")),
+            format!("{} simulated", of(Fate::Simulated)),
+            format!("{} not enforced", of(Fate::NotEnforced)),
+        ];
+        if of(Fate::NeverStarts) > 0 {
+            fates.push(format!("{} with which no pod starts", of(Fate::NeverStarts)));
+        }
+        parts.push(fates.join(", "));
     }
     parts.join(&format!(" {} ", screen.dot()))
 }
@@ -111,7 +110,7 @@ fn as_json(checked: &[Checked], all_fields: bool) -> Value {
 /// SARIF 2.1.0: one run, the rules, and a result a finding. With `--strict` fields without effect are results too.
 fn sarif(checked: &[Checked], strict: bool) -> Value {
     let mut rules: Vec<Value> = RULES.iter().map(|rule| sarif_rule(rule.id, rule.why, rule.severity.name())).collect();
-    let why = "the field is stored and has no effect on the local server";
+    let why = "the field has no effect on the local server, or keeps its pods from starting";
     rules.push(sarif_rule("not-enforced", why, if strict { "warning" } else { "note" }));
     let mut results = Vec::new();
     for object in checked {
@@ -119,7 +118,7 @@ fn sarif(checked: &[Checked], strict: bool) -> Value {
             let text = format!("{}: {}", finding.message, finding.rule.why);
             results.push(result(finding.rule.id, finding.severity.name(), &text, &finding.place));
         }
-        for field in object.fields.iter().filter(|field| field.fate == Fate::NotEnforced) {
+        for field in object.fields.iter().filter(|field| field.fate.is_bad()) {
             let level = if strict { "warning" } else { "note" };
             results.push(result("not-enforced", level, &format!("{}: {}", field.field, field.text), &field.place));
         }
@@ -175,7 +174,7 @@ mod tests {
         assert_eq!(lines[2], "job.yaml:7: not enforced: spec.x - no effect");
         assert_eq!(
             lines[3],
-            "Job migrate: 0 errors - 1 warning - 0 notes - 1 fields honoured, 0 simulated, 1 not enforced"
+            "Job migrate: 0 errors - 1 warning - 0 notes - 1 field honoured, 0 simulated, 1 not enforced"
         );
     }
 

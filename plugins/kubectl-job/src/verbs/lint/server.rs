@@ -74,12 +74,13 @@ fn refusals(document: &Document, status: &Status) -> Vec<Finding> {
     if !causes.is_empty() {
         return causes.iter().map(|cause| refusal(document, &cause.field, &cause.message)).collect();
     }
-    // strict decoding error: unknown field "spec.foo", unknown field "spec.bar"
-    // (the object's own words stand in quotes before it).
-    let rest = status.message.split("unknown field \"").skip(1);
-    let unknown = rest.filter_map(|rest| Some(rest.split_once('"')?.0));
-    let unknown: Vec<Finding> =
-        unknown.map(|field| refusal(document, field, &format!("unknown field {field:?}"))).collect();
+    let unknown = jobtest::unknown_fields(&status.message).into_iter();
+    let unknown: Vec<Finding> = unknown
+        .map(|field| {
+            let meant = jobtest::meant(&document.value, field).map(|meant| format!("; did you mean {meant}?"));
+            refusal(document, field, &format!("unknown field {field:?}{}", meant.unwrap_or_default()))
+        })
+        .collect();
     if !unknown.is_empty() {
         return unknown;
     }
@@ -123,6 +124,9 @@ mod tests {
         let text = "Job in version \"v1\" cannot be handled as a Job: strict decoding error: unknown field \"spec.backofLimit\"";
         let found = refusals(&document(), &Status::bad_request(text));
         let [found] = &found[..] else { panic!("{found:?}") };
-        assert_eq!((found.place.line, found.message.as_str()), (4, "unknown field \"spec.backofLimit\""));
+        assert_eq!(
+            (found.place.line, found.message.as_str()),
+            (4, "unknown field \"spec.backofLimit\"; did you mean backoffLimit?")
+        );
     }
 }

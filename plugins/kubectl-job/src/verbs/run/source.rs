@@ -47,11 +47,28 @@ pub(super) fn documents(args: &RunArgs) -> anyhow::Result<Option<Vec<Document>>>
 /// A manifest of a CronJob is a likely slip, and there is a way.
 fn what_to_do(documents: &[Document]) -> String {
     let cron_job = documents.iter().find(|document| document.value["kind"] == "CronJob");
+    if let Some(slip) = documents.iter().find_map(|document| slip(&document.value)) {
+        return format!("run needs an object of kind Job in batch/v1; {slip}");
+    }
     match cron_job.and_then(|document| document.value.pointer("/metadata/name")?.as_str()) {
         Some(name) => format!(
             "run needs an object of kind Job in batch/v1; a CronJob is created with kubectl and run with: kubectl job cron trigger {name}"
         ),
         None => "run needs an object of kind Job in batch/v1".to_owned(),
+    }
+}
+
+/// What is wrong with an object that is nearly a Job.
+fn slip(object: &Value) -> Option<String> {
+    let text = |field: &str| object[field].as_str().unwrap_or_default();
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    match kind {
+        "Job" => Some(format!("apiVersion is {version:?}: write batch/v1")),
+        _ if kind.eq_ignore_ascii_case("job") || kind.eq_ignore_ascii_case("jobs") => {
+            Some(format!("kind is {kind:?}: write Job"))
+        }
+        "" if object.get("spec").is_some() => Some("there is no kind: write kind: Job".to_owned()),
+        _ => None,
     }
 }
 
@@ -118,5 +135,19 @@ fn suffix(args: &RunArgs, job: &mut Value) {
         && let Some(name) = metadata.remove("name")
     {
         metadata.insert("generateName".to_owned(), format!("{}-", name.as_str().unwrap_or_default()).into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_nearly_a_job_is_told_what_it_lacks() {
+        let slip = |version: &str, kind: &str| slip(&json!({"apiVersion": version, "kind": kind, "spec": {}}));
+        assert_eq!(slip("batch/v1", "job").as_deref(), Some("kind is \"job\": write Job"));
+        assert_eq!(slip("batch/v2", "Job").as_deref(), Some("apiVersion is \"batch/v2\": write batch/v1"));
+        assert_eq!(slip("batch/v1", "CronJob"), None);
     }
 }

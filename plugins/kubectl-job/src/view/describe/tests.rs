@@ -39,7 +39,7 @@ fn story() -> Story {
     }
 }
 
-fn described(story: &Story, fidelity: Option<&[String]>) -> String {
+fn described(story: &Story, fidelity: Option<&[Field]>) -> String {
     let description = Description { story, target: "local", fidelity, zone: &TimeZone::UTC };
     let text = description.text(Screen { ascii: true, ..Screen::default() });
     anstream::adapter::strip_str(&text).to_string()
@@ -47,7 +47,9 @@ fn described(story: &Story, fidelity: Option<&[String]>) -> String {
 
 #[test]
 fn the_screen_tells_verdict_limits_conditions_attempts_fidelity_and_events_in_order() {
-    let fidelity = ["spec.template.spec.containers[0].resources: not enforced".to_owned()];
+    let place = crate::lint::Place { file: "job.yaml".to_owned(), line: 0 };
+    let field = "spec.backoffLimit".to_owned();
+    let fidelity = [Field { place, field, fate: crate::lint::Fate::NotEnforced, text: "no effect".to_owned() }];
     let expected = "\
 Name: migrate   Namespace: default   Target: local   Source: job.yaml
 Labels: <none>
@@ -62,7 +64,7 @@ Attempts:
   1   migrate-9hq4d   12:01:03   2s    3      Error    -         yes 1/1
   2   migrate-c2mzt   12:01:15   2s    3      Error    10s       yes -> limit
 Fidelity:
-  spec.template.spec.containers[0].resources: not enforced
+  not enforced: spec.backoffLimit (job.yaml:6) - no effect
 Events:
   TYPE     REASON             AGE   OBJECT        MESSAGE
   Normal   SuccessfulCreate   60s   job/migrate   Created pod: migrate-9hq4d
