@@ -89,11 +89,23 @@ async fn fidelity(target: &Target, story: &Story) -> Option<Vec<Field>> {
     let volume = json!({"containers": [{"name": "c", "image": "c"}], "volumes": [{"name": "v", "emptyDir": {}}]});
     let probe = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "fidelity-"}, "spec": volume});
     // A pod may be refused for reasons of its own, such as a quota: most machines give sandboxes.
-    let sandboxes = warnings(target, PODS, namespace, probe).await.is_none_or(|told| told.is_empty());
+    let of_probe = warnings(target, PODS, namespace, probe).await.unwrap_or_default();
+    let (sandboxes, are_acted) = (of_probe.is_empty(), of_probe.iter().any(|text| text.ends_with(ACTED)));
     let document = Document { value: lint::without_defaults(job), source: story.source() };
     let mut fields = lint::fields(&document, sandboxes, &told);
     fields.retain(|field| field.fate != Fate::Honoured);
+    if are_acted {
+        fields.iter_mut().for_each(acted);
+    }
     Some(fields)
+}
+
+/// What a server whose pods are acted out says of fields, after their paths.
+const ACTED: &str = "pods are acted out";
+
+/// Nothing keeps such a pod from starting, and no program is looked for.
+fn acted(field: &mut Field) {
+    (field.fate, field.text) = (Fate::Simulated, ACTED.to_owned());
 }
 
 /// What the server warns of when it is asked to create an object, which it does not do.
@@ -122,6 +134,14 @@ fn same_again(job: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_field_keeps_a_pod_that_is_acted_out_from_starting() {
+        let (place, field) = (lint::Place::default(), "spec.template.spec.volumes[0].persistentVolumeClaim".to_owned());
+        let mut claim = Field { place, field, fate: Fate::NeverStarts, text: "there are no claims here".to_owned() };
+        acted(&mut claim);
+        assert_eq!((claim.fate, claim.text.as_str()), (Fate::Simulated, "pods are acted out"));
+    }
 
     #[test]
     fn a_job_is_asked_about_without_what_the_server_filled_in() {
