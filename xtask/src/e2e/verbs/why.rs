@@ -82,7 +82,7 @@ pub(super) fn steps() -> Vec<Step> {
         step("why waits")
             .within(20)
             .has("1. idx1 has failed (exit 1). The back-off after failure 1 is 10s * next attempt at * (in *s); backoffLimitPerIndex=3 (*waits.yaml:9).")
-            .has("backoff * 1 index waits for its back-off, waits for the back-off to pass, until *"),
+            .has("backoff 1 index waits for its back-off, waits for the back-off to pass, until *"),
         step("run -f {work}/cron.yaml").talks(),
         step("why cronjob/nightly").has("nightly fires next at *03:00:00 (in *)").has("schedule=\"0 3 * * *\"*, in Etc/UTC"),
         step("why nightly").has("It has not fired since it was created at"),
