@@ -1,8 +1,9 @@
 //! Attempts over time: a chart of lanes, one per index or per pod at a time, with back-offs between.
 //!
-//! [`Chart`] is the value; it is drawn as text, as a Mermaid diagram and as SVG.
+//! [`Chart`] is the value; it is drawn as text, as a Mermaid diagram, as SVG and as a trace for Perfetto.
 
 mod drawing;
+mod perfetto;
 mod svg;
 
 use jiff::Timestamp;

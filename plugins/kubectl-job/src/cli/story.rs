@@ -44,4 +44,6 @@ pub(crate) enum Drawing {
     Html,
     /// As a picture.
     Svg,
+    /// As a trace for ui.perfetto.dev or chrome://tracing.
+    Perfetto,
 }

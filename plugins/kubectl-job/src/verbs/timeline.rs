@@ -47,6 +47,7 @@ fn draw(setting: &Setting, story: &Story, drawing: Drawing) -> anyhow::Result<St
         Drawing::Json => format!("{}\n", serde_json::to_string_pretty(&chart)?),
         Drawing::Mermaid => chart.mermaid(),
         Drawing::Svg => chart.svg(),
+        Drawing::Perfetto => format!("{}\n", chart.perfetto()),
         Drawing::Html => {
             let style = explain::Style { colour: false, ..style };
             chart.html(&explain::why(story, &style))

@@ -45,6 +45,10 @@ pub(super) fn plain() -> Vec<Step> {
         step("timeline both --ascii").has("idx0 #1 #*v").has("idx1 #1 #*v").has("job |*| Complete"),
         step("timeline job/both -o mermaid").has("gantt").has("section idx1").has("attempt 1 exit 0 :done, *"),
         step("timeline both -o svg").has("<svg xmlns=").has("<title>#1 both-0-????? exit 0</title>"),
+        step("timeline both -o perfetto")
+            .has("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")
+            .has("\"name\":\"#1 exit 0\"")
+            .has("\"name\":\"Complete\""),
         step("timeline both -o html").has("<!DOCTYPE html>").has("both is Complete after"),
         step("timeline").has("idx0"),
         step("timeline both -w -o svg").exits(2).err_has("--watch draws text"),
