@@ -2,6 +2,7 @@
 //! means nothing is an error with its place.
 
 mod actions;
+mod asked;
 mod expectations;
 mod pods;
 mod read;
@@ -19,6 +20,7 @@ use testkit::{Act, Component};
 use crate::cel::Expression;
 use crate::words::Ranges;
 
+pub(crate) use read::plain_path;
 pub use read::{LoadError, load, read_text, zero_config};
 
 /// One test.
@@ -42,9 +44,24 @@ pub struct Test {
     pub(crate) images: Vec<String>,
     pub(crate) pods: Vec<Rule>,
     pub(crate) actions: Vec<Action>,
+    /// What is done after another has come true: of a kuttl directory, which has no actions and expectations.
+    pub(crate) steps: Vec<Step>,
     pub(crate) expect: Expect,
     /// Where its golden timeline lives.
     pub(crate) snapshot: PathBuf,
+}
+
+/// Objects that are applied, and what must hold before the next step.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// How long it may take until all of it holds.
+    pub(crate) timeout: SignedDuration,
+    pub(crate) apply: Vec<Document>,
+    /// Partial objects that are there.
+    pub(crate) asserts: Vec<Said<Value>>,
+    /// Partial objects that are not.
+    pub(crate) errors: Vec<Said<Value>>,
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// A manifest file that a test names.

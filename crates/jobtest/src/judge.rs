@@ -179,23 +179,24 @@ fn events(evidence: &Evidence<'_>) -> Vec<Failure> {
 
 fn objects(evidence: &Evidence<'_>) -> Vec<Failure> {
     let unseen = evidence.world.sought.iter().filter(|sought| sought.seen_at.is_none());
-    let failure = |sought: &crate::world::Sought| {
-        let said = &sought.said;
-        let (kind, name) = (text(&said.value, "/kind"), text(&said.value, "/metadata/name"));
-        let (want, got) = match &sought.nearest {
-            None => (format!("{kind} {name}").trim_end().to_owned(), "no such object at any time".to_owned()),
-            Some(nearest) => match part_of(&said.value, nearest) {
-                Err((path, got)) => {
-                    let pointer = format!("/{}", path.replace(['.', '['], "/").replace(']', ""));
-                    let want = said.value.pointer(&pointer).unwrap_or(&Value::Null);
-                    (format!("{kind} {name} {path}: {want}"), format!("{got}, in its last state"))
-                }
-                Ok(()) => (format!("{kind} {name}"), "an earlier state".to_owned()),
-            },
-        };
-        Failure::at(said.line, &said.field, want, got)
+    unseen.map(|sought| unlike(&sought.said, sought.nearest.as_ref(), "in its last state")).collect()
+}
+
+/// How an object differs from what is wanted of it, or that there is none; `when` says when it was so.
+pub(crate) fn unlike(said: &Said<Value>, nearest: Option<&Value>, when: &str) -> Failure {
+    let (kind, name) = (text(&said.value, "/kind"), text(&said.value, "/metadata/name"));
+    let (want, got) = match nearest {
+        None => (format!("{kind} {name}").trim_end().to_owned(), "no such object at any time".to_owned()),
+        Some(nearest) => match part_of(&said.value, nearest) {
+            Err((path, got)) => {
+                let pointer = format!("/{}", path.replace(['.', '['], "/").replace(']', ""));
+                let want = said.value.pointer(&pointer).unwrap_or(&Value::Null);
+                (format!("{kind} {name} {path}: {want}"), format!("{got}, {when}"))
+            }
+            Ok(()) => (format!("{kind} {name}"), "an earlier state".to_owned()),
+        },
     };
-    unseen.map(failure).collect()
+    Failure::at(said.line, &said.field, want, got)
 }
 
 fn absent(evidence: &Evidence<'_>) -> Vec<Failure> {

@@ -23,6 +23,11 @@ pub(crate) fn of_object(object: &Value) -> Option<&'static Resource> {
     find(|served| served.is_of(api_version, kind))
 }
 
+/// All kinds, with their names.
+pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static Resource)> {
+    MANIFEST_KINDS.iter().map(|served| (&*served.kind.kind, served))
+}
+
 /// The kind of a resource.
 pub(crate) fn kind_of(resource: &Gvr) -> Option<&'static str> {
     find(|served| served.gvr == *resource).map(|served| &*served.kind.kind)

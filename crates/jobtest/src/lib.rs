@@ -8,7 +8,9 @@
 mod cel;
 mod format;
 mod judge;
+mod keep;
 mod kinds;
+mod kuttl;
 mod machine;
 mod node;
 mod perform;
@@ -18,13 +20,16 @@ mod run;
 mod script;
 mod slips;
 mod suite;
+mod watched;
 mod words;
 mod world;
 
 pub use format::{ClockMode, LoadError, Test, load, read_text, zero_config};
+pub use kuttl::{collect as collect_kuttl, files as kuttl_files};
 pub use machine::Supervisor;
 pub use record::{record, refusal};
 pub use run::{RunOptions, run};
 pub use slips::{meant, unknown_fields, unreadable};
 pub use suite::{Collected, Plan, collect, run_all};
+pub use watched::{files_named, folders};
 pub use words::{show, show_real};

@@ -7,6 +7,7 @@ mod junit;
 mod pretty;
 mod tap;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use explain::{Story, Style};
@@ -19,7 +20,8 @@ use crate::words;
 pub use github::{annotations, summary};
 pub use html::html;
 pub use json::json;
-pub use junit::junit;
+pub use junit::{Granularity, junit};
+pub(crate) use pretty::difference;
 pub use pretty::{line, total};
 pub use tap::tap;
 
@@ -120,6 +122,24 @@ impl JobReport {
     }
 }
 
+/// Something that a test asks for, by the line and field that say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The line of the test file; 0 when there is none.
+    pub line: u64,
+    /// Such as `expect.outcome`, or `do[0].suspend`.
+    pub field: String,
+}
+
+/// A repetition that did not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repetition {
+    /// What it was run with.
+    pub seed: u64,
+    /// What was not as expected; nothing when it could not be run.
+    pub failures: Vec<Failure>,
+}
+
 /// What is told of one test.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -141,6 +161,12 @@ pub struct Report {
     pub real: Duration,
     /// What was not as expected.
     pub failures: Vec<Failure>,
+    /// All that the test asks for, in the order of its file.
+    pub asked: Vec<Asked>,
+    /// Whether what is asked of Jobs was not looked at, since a manifest was refused.
+    pub unjudged: bool,
+    /// The fields of what was not looked at, since a step before it failed.
+    pub unreached: Vec<String>,
     /// Beside the point, such as a timeline that was written.
     pub notes: Vec<String>,
     /// All that happened, a line each.
@@ -149,9 +175,16 @@ pub struct Report {
     pub jobs: Vec<JobReport>,
     /// The command that runs it again, exactly.
     pub replay: String,
-    /// Which repetition failed, of how many, when it was repeated.
+    /// How many repetitions failed, of how many that were run, when it was repeated.
     pub repetitions: Option<(u32, u32)>,
+    /// The first of those that failed; at most [`REPETITIONS_MAX`].
+    pub failed_repetitions: Vec<Repetition>,
+    /// Where the data of its cluster were kept.
+    pub kept: Option<PathBuf>,
 }
+
+/// Failed repetitions of a test that a report tells of one by one.
+pub const REPETITIONS_MAX: usize = 20;
 
 impl Report {
     pub(crate) fn new(test: &Test, mode: ClockMode, seed: u64) -> Self {
@@ -165,17 +198,27 @@ impl Report {
             virtual_time: SignedDuration::ZERO,
             real: Duration::ZERO,
             failures: Vec::new(),
+            asked: test.asked(),
+            unjudged: false,
+            unreached: Vec::new(),
             notes: Vec::new(),
             history: String::new(),
             jobs: Vec::new(),
             replay: String::new(),
             repetitions: None,
+            failed_repetitions: Vec::new(),
+            kept: None,
         }
     }
 
     /// Whether all is as expected.
     pub fn passed(&self) -> bool {
         self.verdict == Verdict::Passed
+    }
+
+    /// Whether it passed in some repetitions and failed in others.
+    pub fn is_flaky(&self) -> bool {
+        self.repetitions.is_some_and(|(bad, times)| 0 < bad && bad < times)
     }
 
     /// `virtual 10m30s`, or how long it took where time is real.

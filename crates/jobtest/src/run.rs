@@ -1,7 +1,10 @@
 //! Runs one test: creates its manifests, does what it says at its times, lets time pass until nothing more is to be
 //! expected, and has it judged.
 
+mod steps;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -12,6 +15,7 @@ use serde_json::Value;
 
 use crate::format::{Action, ClockMode, Test, When};
 use crate::judge::{self, Evidence};
+use crate::keep;
 use crate::machine::{Logs, Machine, Supervisor};
 use crate::perform::{self, Refused};
 use crate::report::{Failure, JobReport, Report, Verdict};
@@ -36,13 +40,15 @@ pub struct RunOptions {
     pub update: bool,
     /// What owns the processes of pods, where pods are processes.
     pub supervisor: Option<Supervisor>,
+    /// Where the data of the clusters of tests that fail are kept, in a folder for each.
+    pub keep: Option<PathBuf>,
     /// Set to end all tests soon.
     pub stop: Arc<AtomicBool>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { seed: 1, clock: None, update: false, supervisor: None, stop: Arc::default() }
+        Self { seed: 1, clock: None, update: false, supervisor: None, keep: None, stop: Arc::default() }
     }
 }
 
@@ -83,9 +89,13 @@ fn attempt(test: &Test, mode: ClockMode, options: &RunOptions, report: &mut Repo
         timed_out: false,
         stop: &options.stop,
     };
-    driver.create(&machine);
-    if driver.refusal.is_none() {
-        driver.drive(&machine);
+    if test.steps.is_empty() {
+        driver.create(&machine);
+        if driver.refusal.is_none() {
+            driver.drive(&machine);
+        }
+    } else {
+        report.unreached = driver.climb(&machine);
     }
     if options.stop.load(Ordering::Relaxed) {
         return Err("interrupted".to_owned());
@@ -112,6 +122,13 @@ fn attempt(test: &Test, mode: ClockMode, options: &RunOptions, report: &mut Repo
     report.notes = judged.notes;
     report.history = judged.history;
     report.jobs = stories.iter().map(JobReport::of).collect();
+    report.unjudged = driver.refusal.is_some();
+    if let Some(folder) = options.keep.as_ref().filter(|_| !report.failures.is_empty()) {
+        match keep::keep(folder, &evidence, report) {
+            Ok(kept) => report.kept = Some(kept),
+            Err(why) => report.notes.push(format!("its cluster could not be kept: {why}")),
+        }
+    }
     Ok(())
 }
 

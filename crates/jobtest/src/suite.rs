@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use crate::format::{LoadError, Test, load};
-use crate::report::{Report, Verdict};
+use crate::report::{REPETITIONS_MAX, Repetition, Report, Verdict};
 use crate::run::{RunOptions, run};
 
 /// How deep folders are searched.
@@ -27,7 +27,7 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
     for path in paths {
         if path.is_dir() {
             let mut found = Vec::new();
-            if let Err(error) = find(path, 0, &mut found) {
+            if let Err(error) = find(path, 0, &mut found, &mut Vec::new()) {
                 collected.errors.push(LoadError::unreadable(path, &error));
             }
             found.sort();
@@ -45,14 +45,21 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
     collected
 }
 
-fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+/// All test files below a folder, and the folders that were searched.
+pub(crate) fn find(
+    folder: &Path,
+    depth: usize,
+    files: &mut Vec<PathBuf>,
+    folders: &mut Vec<PathBuf>,
+) -> std::io::Result<()> {
+    folders.push(folder.to_owned());
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let (path, kind) = (entry.path(), entry.file_type()?);
         let name = entry.file_name().to_string_lossy().into_owned();
         // Links are not followed: they may lead in circles.
         if kind.is_dir() && depth < DEPTH_MAX && !name.starts_with('.') && name != "target" && name != "node_modules" {
-            find(&path, depth + 1, files)?;
+            find(&path, depth + 1, files, folders)?;
         } else if kind.is_file() && (name.ends_with(".jobtest.yaml") || name.ends_with(".jobtest.yml")) {
             files.push(path);
         }
@@ -108,16 +115,21 @@ pub fn run_all(
 /// Runs a test as often as it is to be; the first repetition that does not pass is the one reported.
 fn repeated(test: &Test, plan: &Plan, replay: &(impl Fn(&Test, u64) -> String + Sync)) -> Report {
     let times = plan.repeat.max(1);
-    let (mut first_bad, mut last, mut bad) = (None, None, 0);
+    let (mut first_bad, mut last, mut bad, mut ran) = (None, None, 0, 0);
+    let mut failed = Vec::new();
     for repetition in 0..times {
         let seed = plan.options.seed.wrapping_add(repetition.into());
         let mut report = run(test, &RunOptions { seed, ..plan.options.clone() });
         report.replay = replay(test, seed);
+        ran += 1;
         if report.passed() {
             last = Some(report);
             continue;
         }
         bad += 1;
+        if failed.len() < REPETITIONS_MAX {
+            failed.push(Repetition { seed, failures: report.failures.clone() });
+        }
         let is_broken = matches!(report.verdict, Verdict::Broken(_));
         first_bad.get_or_insert(report);
         if is_broken || plan.fail_fast {
@@ -126,7 +138,8 @@ fn repeated(test: &Test, plan: &Plan, replay: &(impl Fn(&Test, u64) -> String + 
     }
     let mut report = first_bad.or(last).expect("it ran at least once");
     if times > 1 {
-        report.repetitions = Some((bad, times));
+        report.repetitions = Some((bad, ran));
+        report.failed_repetitions = failed;
     }
     report
 }

@@ -112,6 +112,8 @@ pub(crate) struct World {
     events: BTreeMap<String, (u64, Value)>,
     pub(crate) asked: Vec<Asked>,
     pub(crate) sought: Vec<Sought>,
+    /// All that is there, for tests that go on when something holds.
+    there: Option<BTreeMap<(String, String, String), Value>>,
     pub(crate) revisions: u64,
 }
 
@@ -134,6 +136,7 @@ impl World {
             events: BTreeMap::new(),
             asked: all,
             sought: sought.collect(),
+            there: (!test.steps.is_empty()).then(BTreeMap::new),
             revisions: 0,
         }
     }
@@ -167,12 +170,34 @@ impl World {
             }
             () => {}
         }
+        if let Some(there) = &mut self.there {
+            let key = address(&object);
+            if gone {
+                there.remove(&key)
+            } else {
+                there.insert(key, object.clone())
+            };
+        }
         if !gone {
             self.seek(&object);
         }
         if *resource == JOBS || *resource == PODS || *resource == CRON_JOBS {
             self.ask(revision);
         }
+    }
+
+    /// Takes in objects that were there before the first commit that is heard of.
+    pub(crate) fn remember(&mut self, objects: Vec<Value>) {
+        if let Some(there) = &mut self.there {
+            for object in objects {
+                there.entry(address(&object)).or_insert(object);
+            }
+        }
+    }
+
+    /// All objects that are there, for tests with steps.
+    pub(crate) fn there(&self) -> impl Iterator<Item = &Value> {
+        self.there.iter().flat_map(BTreeMap::values)
     }
 
     fn saw_job(&mut self, job: Value, gone: bool) {
@@ -331,6 +356,11 @@ impl World {
         events.sort_by_key(|(revision, _)| *revision);
         events.into_iter().map(|(_, event)| event).collect()
     }
+}
+
+fn address(object: &Value) -> (String, String, String) {
+    let of = |pointer: &str| text(object, pointer).to_owned();
+    (of("/kind"), of("/metadata/namespace"), of("/metadata/name"))
 }
 
 /// The text at a pointer; empty when there is none.

@@ -38,7 +38,7 @@ fn dispatch(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         Verb::Man { dir } => verbs::help::write_manual(&dir),
         Verb::Env(args) => verbs::serve::env(setting, &args),
         // Its clusters bring runtimes of their own.
-        Verb::Test(args) => verbs::test::run(setting.screen, &args),
+        Verb::Test(args) => verbs::test::run(setting, &args),
         verb => {
             // Servers work on all cores; a command that only talks to one starts faster without further threads.
             let mut builder = match &verb {

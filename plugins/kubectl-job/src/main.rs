@@ -28,6 +28,7 @@ mod time;
 mod topics;
 mod verbs;
 mod view;
+mod watch_files;
 
 use std::process::ExitCode;
 

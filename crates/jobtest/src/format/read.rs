@@ -110,6 +110,7 @@ fn test(root: &Field<'_>, path: &Path) -> Result<Test, Bad> {
         images: fields.read("images", |field| images(field, folder))?.unwrap_or_default(),
         pods: fields.read("pods", pods::rules)?.unwrap_or_default(),
         actions: fields.read("do", |field| action_list(field, folder))?.unwrap_or_default(),
+        steps: Vec::new(),
         expect: fields.read("expect", expectations::read)?.unwrap_or_default(),
     };
     finish(fields, &spec, test)
@@ -152,6 +153,11 @@ impl Test {
         self.clock.unwrap_or(if self.pods.is_empty() { ClockMode::Hybrid } else { ClockMode::Virtual })
     }
 
+    /// Whether it is a kuttl directory.
+    pub fn is_kuttl(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
     /// Whether a script stands for its processes.
     pub fn scripts_pods(&self) -> bool {
         !self.pods.is_empty()
@@ -187,7 +193,7 @@ fn manifests(field: &Field<'_>, folder: &Path) -> Result<Vec<Manifest>, Bad> {
 
 /// Reads a manifest that a field names, from the folder of the test.
 pub(super) fn manifest_file(field: &Field<'_>, folder: &Path) -> Result<Manifest, Bad> {
-    let path = plain(&folder.join(field.text()?));
+    let path = plain_path(&folder.join(field.text()?));
     let text = std::fs::read_to_string(&path)
         .map_err(|error| field.bad(format!("{} {}", path.display(), slips::unreadable(&path, &error))))?;
     let file = path.display().to_string();
@@ -196,7 +202,7 @@ pub(super) fn manifest_file(field: &Field<'_>, folder: &Path) -> Result<Manifest
 }
 
 /// The path without `x/..`, as people would write it.
-pub(crate) fn plain(path: &Path) -> PathBuf {
+pub(crate) fn plain_path(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         let ends_in_name = matches!(plain.components().next_back(), Some(std::path::Component::Normal(_)));
@@ -264,6 +270,7 @@ pub fn zero_config(path: &Path, run_for: Option<SignedDuration>) -> Result<Test,
         images: Vec::new(),
         pods: Vec::new(),
         actions: Vec::new(),
+        steps: Vec::new(),
         expect: expects_success(),
         snapshot: PathBuf::new(),
     })

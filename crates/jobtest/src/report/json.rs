@@ -56,5 +56,7 @@ fn one(report: &Report) -> Value {
         "history": report.history.lines().collect::<Vec<_>>(),
         "jobs": report.jobs.iter().map(job).collect::<Vec<_>>(),
         "replay": report.replay,
+        "kept": report.kept,
+        "repetitions": report.repetitions.map(|(failed, run)| json!({"run": run, "failed": failed})),
     })
 }

@@ -1,88 +1,116 @@
-//! JUnit XML in the dialect that Jenkins reads: a suite is a file, a case is a test.
+//! JUnit XML in the dialect that Jenkins reads: a suite is a file, a case is a test or one thing that a test asks for.
+//!
+//! A test that is repeated and passes some of the times has a `<failure>`, since it failed, and a `<flakyFailure>` for each
+//! repetition that did; one that never passes has a `<rerunFailure>` for each repetition after the first.
+
+mod cases;
 
 use std::time::Duration;
 
-use explain::Style;
-
-use super::{Report, Verdict, pretty};
+use self::cases::{Case, Standing};
+use super::Report;
 
 /// What servers of ours behave like.
 const PROFILE: &str = "v1.36";
 
+/// What a case is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Granularity {
+    /// A test.
+    #[default]
+    Test,
+    /// Each thing that a test expects or does.
+    Expectation,
+}
+
 /// The whole run.
-pub fn junit(reports: &[Report], real: Duration) -> String {
-    let failed = |wanted: fn(&Verdict) -> bool| reports.iter().filter(|report| wanted(&report.verdict)).count();
-    let (failures, errors) =
-        (failed(|verdict| *verdict == Verdict::Failed), failed(|verdict| matches!(verdict, Verdict::Broken(_))));
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    text.push_str(&format!(
-        "<testsuites name=\"kubectl job test\" tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\" time=\"{:.3}\">\n",
-        reports.len(),
-        real.as_secs_f64()
-    ));
+pub fn junit(reports: &[Report], real: Duration, granularity: Granularity) -> String {
     let mut files: Vec<&str> = reports.iter().map(|report| report.file.as_str()).collect();
     files.dedup();
-    for file in files {
-        let of_file: Vec<&Report> = reports.iter().filter(|report| report.file == file).collect();
-        suite(&mut text, file, &of_file);
-    }
+    let suites: Vec<Suite<'_>> = files.into_iter().map(|file| Suite::of(file, reports, granularity)).collect();
+    let total = |wanted: fn(&Standing) -> bool| suites.iter().map(|suite| suite.count(wanted)).sum::<usize>();
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    text.push_str(&format!(
+        "<testsuites name=\"kubectl job test\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3}\">\n",
+        total(|_| true),
+        total(|standing| matches!(standing, Standing::Failed { .. })),
+        total(|standing| matches!(standing, Standing::Broken { .. })),
+        real.as_secs_f64()
+    ));
+    suites.iter().for_each(|suite| suite.write(&mut text));
     text.push_str("</testsuites>\n");
     text
 }
 
-fn suite(text: &mut String, file: &str, reports: &[&Report]) {
-    let count = |wanted: fn(&Verdict) -> bool| reports.iter().filter(|report| wanted(&report.verdict)).count();
-    let seconds: f64 = reports.iter().map(|report| report.real.as_secs_f64()).sum();
-    text.push_str(&format!(
-        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"0\" time=\"{seconds:.3}\">\n    <properties>\n",
-        escaped(file),
-        reports.len(),
-        count(|verdict| *verdict == Verdict::Failed),
-        count(|verdict| matches!(verdict, Verdict::Broken(_))),
-    ));
-    let mut property = |name: &str, value: &str| {
-        text.push_str(&format!("      <property name=\"{}\" value=\"{}\"/>\n", escaped(name), escaped(value)));
-    };
-    property("k8s-version-profile", PROFILE);
-    for report in reports {
-        property(&format!("{}.virtual-seconds", report.name), &format!("{:.3}", report.virtual_time.as_secs_f64()));
-        property(&format!("{}.seed", report.name), &report.seed.to_string());
-    }
-    text.push_str("    </properties>\n");
-    reports.iter().for_each(|report| case(text, report));
-    text.push_str("  </testsuite>\n");
+struct Suite<'a> {
+    file: &'a str,
+    reports: Vec<&'a Report>,
+    cases: Vec<Case<'a>>,
 }
 
-fn case(text: &mut String, report: &Report) {
-    let style = Style { ascii: true, colour: false, width: 100 };
-    let class = report.file.trim_end_matches(".yaml").trim_end_matches(".yml").trim_end_matches(".jobtest");
-    let class = class.trim_start_matches(['.', '/']).replace('/', ".");
+impl<'a> Suite<'a> {
+    fn of(file: &'a str, reports: &'a [Report], granularity: Granularity) -> Self {
+        let reports: Vec<&Report> = reports.iter().filter(|report| report.file == file).collect();
+        let cases = reports.iter().flat_map(|report| cases::of(report, granularity)).collect();
+        Self { file, reports, cases }
+    }
+
+    fn count(&self, wanted: fn(&Standing) -> bool) -> usize {
+        self.cases.iter().filter(|case| wanted(&case.standing)).count()
+    }
+
+    fn write(&self, text: &mut String) {
+        let seconds: f64 = self.reports.iter().map(|report| report.real.as_secs_f64()).sum();
+        text.push_str(&format!(
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{seconds:.3}\">\n",
+            escaped(self.file),
+            self.cases.len(),
+            self.count(|standing| matches!(standing, Standing::Failed { .. })),
+            self.count(|standing| matches!(standing, Standing::Broken { .. })),
+            self.count(|standing| matches!(standing, Standing::Skipped(_))),
+        ));
+        text.push_str("    <properties>\n");
+        let mut property = |name: &str, value: &str| {
+            text.push_str(&format!("      <property name=\"{}\" value=\"{}\"/>\n", escaped(name), escaped(value)));
+        };
+        property("k8s-version-profile", PROFILE);
+        for report in &self.reports {
+            let seconds = report.virtual_time.as_secs_f64();
+            property(&format!("{}.virtual-seconds", report.name), &format!("{seconds:.3}"));
+            property(&format!("{}.seed", report.name), &report.seed.to_string());
+        }
+        text.push_str("    </properties>\n");
+        self.cases.iter().for_each(|case| write_case(text, case));
+        text.push_str("  </testsuite>\n");
+    }
+}
+
+fn write_case(text: &mut String, case: &Case<'_>) {
     text.push_str(&format!(
         "    <testcase name=\"{}\" classname=\"{}\" time=\"{:.3}\">\n",
-        escaped(&report.name),
-        escaped(&class),
-        report.real.as_secs_f64()
+        escaped(&case.name),
+        escaped(&case.class),
+        case.seconds
     ));
-    let body = pretty::line(report, &style, 0);
-    match &report.verdict {
-        Verdict::Passed => {}
-        Verdict::Failed => {
-            let first = report.failures.first().map(|failure| pretty::difference(report, failure)).unwrap_or_default();
-            text.push_str(&format!(
-                "      <failure type=\"expectation\" message=\"{}\">{}</failure>\n",
-                escaped(&first),
-                escaped(&body)
-            ));
-        }
-        Verdict::Broken(why) => {
-            text.push_str(&format!(
-                "      <error type=\"error\" message=\"{}\">{}</error>\n",
-                escaped(why),
-                escaped(&body)
-            ));
-        }
+    match &case.standing {
+        Standing::Passed => {}
+        Standing::Failed { message, body } => element(text, "failure", "expectation", message, body),
+        Standing::Broken { why, body } => element(text, "error", "error", why, body),
+        Standing::Skipped(why) => text.push_str(&format!("      <skipped message=\"{}\"/>\n", escaped(why))),
     }
-    text.push_str(&format!("      <system-out>{}</system-out>\n    </testcase>\n", escaped(&output(report))));
+    for again in &case.again {
+        let name = if case.is_flaky { "flakyFailure" } else { "rerunFailure" };
+        element(text, name, "expectation", again.lines().next().unwrap_or_default(), again);
+    }
+    if let Some(report) = case.tells_of {
+        text.push_str(&format!("      <system-out>{}</system-out>\n", escaped(&output(report))));
+    }
+    text.push_str("    </testcase>\n");
+}
+
+fn element(text: &mut String, name: &str, kind: &str, message: &str, body: &str) {
+    let (message, body) = (escaped(message), escaped(body));
+    text.push_str(&format!("      <{name} type=\"{kind}\" message=\"{message}\">{body}</{name}>\n"));
 }
 
 /// The history, and the last output of each Job.

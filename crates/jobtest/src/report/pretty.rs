@@ -26,7 +26,8 @@ pub fn line(report: &Report, style: &Style, name_width: usize) -> String {
     report.notes.iter().for_each(|note| text.push_str(&format!("   {note}\n")));
     if let Some((bad, times)) = report.repetitions.filter(|(bad, _)| *bad > 0) {
         text.push_str(&format!(
-            "   {bad} of {times} repetitions failed; this is the first, with seed {}\n",
+            "   {bad} of {times} repetitions failed{}; this is the first, with seed {}\n",
+            if report.is_flaky() { " (flaky)" } else { "" },
             report.seed
         ));
     }
@@ -70,12 +71,15 @@ fn explained(report: &Report, style: &Style) -> String {
     if report.jobs.len() > JOBS_MAX {
         text.push_str(&format!("   and {}\n", api::text::count(report.jobs.len() - JOBS_MAX, "more Job")));
     }
+    if let Some(kept) = &report.kept {
+        text.push_str(&format!("   kept      {}\n", escape(&kept.display().to_string())));
+    }
     text.push_str(&format!("   replay    {}\n", report.replay));
     text
 }
 
 /// `FILE:LINE  FIELD: want X, got Y`.
-pub(super) fn difference(report: &Report, failure: &Failure) -> String {
+pub(crate) fn difference(report: &Report, failure: &Failure) -> String {
     let line = if failure.line == 0 { report.line } else { failure.line };
     let place = if line == 0 { report.file.clone() } else { format!("{}:{line}", report.file) };
     format!("{}  {}: want {}, got {}", escape(&place), failure.field, escape(&failure.want), escape(&failure.got))

@@ -149,6 +149,8 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
   kubectl job test
   kubectl job test deploy/ -k migrate --junit jobtest.xml
   kubectl job test -f job.yaml
+  kubectl job test --kuttl tests/e2e
+  kubectl job test --watch --keep-on-failure
   kubectl job test --init job.yaml",
     ),
     (

@@ -1,6 +1,7 @@
 //! `test`: runs `*.jobtest.yaml`, each in a cluster of its own inside this process. No server, no kubeconfig.
 
 mod root;
+mod watch;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,64 +12,112 @@ use std::time::{Duration, Instant};
 use jobtest::report::{self, Report, Totals, Verdict};
 use jobtest::{LoadError, Plan, RunOptions, Test};
 
-use crate::cli::test::{TestArgs, TestFormat};
+use super::Setting;
+use crate::cli::test::{JunitGranularity, TestArgs, TestFormat};
 use crate::cli::verbs::ClockMode;
 use crate::embedded;
 use crate::exit::{Code, Failure};
 use crate::output;
 use crate::screen::{Screen, escape};
+use crate::server::state::StateDir;
 use explain::Style;
 
 /// Runs the verb. Blocks; call outside of any runtime.
 ///
 /// # Errors
 /// Tests that cannot be read, files that cannot be written.
-pub(crate) fn run(screen: Screen, args: &TestArgs) -> anyhow::Result<Code> {
+pub(crate) fn run(setting: &Setting, args: &TestArgs) -> anyhow::Result<Code> {
     if let Some(manifest) = &args.init {
-        return init(screen, args, manifest);
+        return init(setting, args, manifest);
     }
-    let tests = match tests(args)? {
+    let round = Round::new(setting, args)?;
+    if args.watch {
+        return watch::run(&round);
+    }
+    let tests = match round.chosen()? {
         Ok(tests) => tests,
-        Err(errors) => {
-            errors.iter().for_each(|error| screen.say(format!("error: {error}")));
-            return Ok(Code::Usage);
-        }
+        Err(code) => return Ok(code),
     };
-    let chosen: Vec<Test> = tests.into_iter().filter(|test| is_chosen(test, args.keyword.as_deref())).collect();
-    if chosen.is_empty() {
-        screen.say(match &args.keyword {
-            Some(keyword) => format!("error: no test matches -k {keyword:?}"),
-            None => "error: no tests found: there is no *.jobtest.yaml here".to_owned(),
-        });
-        return Ok(Code::Gone);
+    let (reports, real) = round.run(&tests);
+    round.finish(&reports, &reports, real)?;
+    Ok(if round.is_stopped() { Code::Interrupted } else { code(&reports) })
+}
+
+/// What all runs of one command share.
+struct Round<'a> {
+    screen: Screen,
+    args: &'a TestArgs,
+    plan: Plan,
+    format: TestFormat,
+    style: Style,
+}
+
+impl<'a> Round<'a> {
+    fn new(setting: &Setting, args: &'a TestArgs) -> anyhow::Result<Self> {
+        let plan = plan(setting, args)?;
+        listen(plan.options.stop.clone());
+        let screen = setting.screen;
+        let style = Style { colour: screen.stdout_colour, ascii: screen.ascii, ..Style::default() };
+        Ok(Self { screen, args, plan, format: args.format.unwrap_or_else(default_format), style })
     }
-    if let Some(test) = chosen
-        .iter()
-        .find(|test| test.scripts_pods() && matches!(args.clock, Some(ClockMode::Real | ClockMode::Hybrid)))
-    {
-        let text = format!(
-            "error: {}:{}: {} scripts its pods, so it cannot run with --clock real or hybrid",
-            test.file, test.line, test.name
+
+    /// Whether Ctrl-C came.
+    fn is_stopped(&self) -> bool {
+        self.plan.options.stop.load(Ordering::Relaxed)
+    }
+
+    /// The tests that are meant; the exit code when there are none, which was told.
+    fn chosen(&self) -> anyhow::Result<Result<Vec<Test>, Code>> {
+        let (screen, args) = (self.screen, self.args);
+        let tests = match tests(args)? {
+            Ok(tests) => tests,
+            Err(errors) => {
+                errors.iter().for_each(|error| screen.say(format!("error: {error}")));
+                return Ok(Err(Code::Usage));
+            }
+        };
+        let chosen: Vec<Test> = tests.into_iter().filter(|test| is_chosen(test, args.keyword.as_deref())).collect();
+        if chosen.is_empty() {
+            screen.say(match &args.keyword {
+                Some(keyword) => format!("error: no test matches -k {keyword:?}"),
+                None if !args.kuttl.is_empty() => "error: no tests found: there is no NN-*.yaml there".to_owned(),
+                None => "error: no tests found: there is no *.jobtest.yaml here".to_owned(),
+            });
+            return Ok(Err(Code::Gone));
+        }
+        let runs_processes = matches!(args.clock, Some(ClockMode::Real | ClockMode::Hybrid));
+        if let Some(test) = chosen.iter().find(|test| test.scripts_pods() && runs_processes) {
+            let text = format!(
+                "error: {}:{}: {} scripts its pods, so it cannot run with --clock real or hybrid",
+                test.file, test.line, test.name
+            );
+            screen.say(text);
+            return Ok(Err(Code::Usage));
+        }
+        Ok(Ok(chosen))
+    }
+
+    /// Runs tests and tells of each as it ends.
+    fn run(&self, tests: &[Test]) -> (Vec<Report>, Duration) {
+        let width = tests.iter().map(|test| test.name.chars().count()).max().unwrap_or(0).min(48);
+        let begun = Instant::now();
+        let reports = jobtest::run_all(
+            tests,
+            &self.plan,
+            |test, seed| replay(self.args, test, seed),
+            |report| {
+                // Whoever reads may be gone: that is told at the end.
+                let _ = tell(self.format, report, &self.style, width);
+            },
         );
-        return Err(Failure::usage(text).into());
+        (reports, begun.elapsed())
     }
-    let format = args.format.unwrap_or_else(default_format);
-    let style = Style { colour: screen.stdout_colour, ascii: screen.ascii, ..Style::default() };
-    let width = chosen.iter().map(|test| test.name.chars().count()).max().unwrap_or(0).min(48);
-    let begun = Instant::now();
-    let plan = plan(args)?;
-    listen(plan.options.stop.clone());
-    let reports = jobtest::run_all(
-        &chosen,
-        &plan,
-        |test, seed| replay(args, test, seed),
-        |report| {
-            // Whoever reads may be gone: that is told at the end.
-            let _ = tell(format, report, &style, width);
-        },
-    );
-    finish(args, format, &reports, begun.elapsed(), &style)?;
-    Ok(if plan.options.stop.load(Ordering::Relaxed) { Code::Interrupted } else { code(&reports) })
+
+    /// What is told at the end of a run, and the files that were asked for, which tell of all tests.
+    fn finish(&self, ran: &[Report], all: &[Report], real: Duration) -> anyhow::Result<()> {
+        finish(self.args, self.format, ran, real, &self.style)?;
+        write_files(self.args, self.format, all, real)
+    }
 }
 
 /// Ends all tests soon when Ctrl-C comes, so that their processes and folders go with them; at once when it comes again.
@@ -98,21 +147,25 @@ fn tests(args: &TestArgs) -> anyhow::Result<Result<Vec<Test>, Vec<LoadError>>> {
         return Err(Failure::usage("error: --run-for is for -f and --init; tests say it with runFor").into());
     }
     let here = [PathBuf::from(".")];
+    if !args.kuttl.is_empty() {
+        let collected = jobtest::collect_kuttl(&args.kuttl);
+        return Ok(if collected.errors.is_empty() { Ok(collected.tests) } else { Err(collected.errors) });
+    }
     let collected = jobtest::collect(if args.paths.is_empty() { &here } else { &args.paths });
     Ok(if collected.errors.is_empty() { Ok(collected.tests) } else { Err(collected.errors) })
 }
 
-fn plan(args: &TestArgs) -> anyhow::Result<Plan> {
+fn plan(setting: &Setting, args: &TestArgs) -> anyhow::Result<Plan> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Plan {
-        options: options(args)?,
+        options: options(setting, args)?,
         threads: args.jobs.unwrap_or(cores).max(1),
         repeat: args.repeat,
         fail_fast: args.fail_fast,
     })
 }
 
-fn options(args: &TestArgs) -> anyhow::Result<RunOptions> {
+fn options(setting: &Setting, args: &TestArgs) -> anyhow::Result<RunOptions> {
     let clock = args.clock.map(|mode| match mode {
         ClockMode::Real => jobtest::ClockMode::Real,
         ClockMode::Hybrid => jobtest::ClockMode::Hybrid,
@@ -124,7 +177,17 @@ fn options(args: &TestArgs) -> anyhow::Result<RunOptions> {
         clock,
         update: args.update,
         supervisor: Some(supervisor),
+        keep: keep(setting, args)?,
         ..RunOptions::default()
+    })
+}
+
+/// Where the clusters of tests that fail are kept, if they are.
+fn keep(setting: &Setting, args: &TestArgs) -> anyhow::Result<Option<PathBuf>> {
+    Ok(match &args.keep_on_failure {
+        None => None,
+        Some(Some(folder)) => Some(folder.clone()),
+        Some(None) => Some(StateDir::open(setting.connection.state_dir.as_deref())?.root().join("failures")),
     })
 }
 
@@ -148,6 +211,7 @@ fn is_chosen(test: &Test, keyword: Option<&str>) -> bool {
 fn replay(args: &TestArgs, test: &Test, seed: u64) -> String {
     let mut words = vec![quoted(&program()), "test".to_owned()];
     match args.manifests.is_empty() {
+        true if test.is_kuttl() => words.extend(["--kuttl".to_owned(), quoted(&test.file)]),
         true => words.extend([quoted(&test.file), "-k".to_owned(), quoted(&format!("={}", test.name))]),
         false => words.extend(["-f".to_owned(), quoted(&test.file)]),
     }
@@ -203,7 +267,7 @@ fn tell(format: TestFormat, report: &Report, style: &Style, width: usize) -> std
     stdout.flush()
 }
 
-/// What is told at the end, and the files that were asked for.
+/// What is told at the end.
 fn finish(
     args: &TestArgs,
     format: TestFormat,
@@ -219,8 +283,17 @@ fn finish(
         TestFormat::Tap => output::put(&report::tap(reports))?,
         TestFormat::Json => output::put(&format!("{:#}\n", report::json(reports, args.seed, real)))?,
     }
+    Ok(())
+}
+
+/// The files that were asked for, and the summary of a step on GitHub.
+fn write_files(args: &TestArgs, format: TestFormat, reports: &[Report], real: Duration) -> anyhow::Result<()> {
     if let Some(path) = &args.junit {
-        write(path, &report::junit(reports, real))?;
+        let granularity = match args.junit_granularity {
+            JunitGranularity::Test => report::Granularity::Test,
+            JunitGranularity::Expectation => report::Granularity::Expectation,
+        };
+        write(path, &report::junit(reports, real, granularity))?;
     }
     if let Some(path) = &args.report {
         write(path, &report::html(reports, args.seed, real))?;
@@ -257,7 +330,8 @@ fn code(reports: &[Report]) -> Code {
 }
 
 /// Writes a test that expects what one run of a manifest did.
-fn init(screen: Screen, args: &TestArgs, manifest: &Path) -> anyhow::Result<Code> {
+fn init(setting: &Setting, args: &TestArgs, manifest: &Path) -> anyhow::Result<Code> {
+    let screen = setting.screen;
     let test = jobtest::zero_config(manifest, args.run_for.map(|span| span.0))
         .map_err(|error| Failure::usage(format!("error: {error}")))?;
     let path = manifest.with_extension("jobtest.yaml");
@@ -265,7 +339,7 @@ fn init(screen: Screen, args: &TestArgs, manifest: &Path) -> anyhow::Result<Code
     if path.exists() {
         return Err(Failure::usage(format!("error: {} exists already", path.display())).into());
     }
-    let report = jobtest::run(&test, &options(args)?);
+    let report = jobtest::run(&test, &options(setting, args)?);
     if let Verdict::Broken(why) = &report.verdict {
         return Err(Failure::new(Code::Server, format!("error: {why}")).into());
     }

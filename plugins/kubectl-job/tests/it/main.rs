@@ -10,3 +10,4 @@ mod server;
 mod shell;
 mod sources;
 mod terminal;
+mod watch_tests;

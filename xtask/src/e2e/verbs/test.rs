@@ -44,7 +44,10 @@ pub(super) fn files(session: &Session) -> anyhow::Result<()> {
         "  pods: [{exit: 3, log: \"no table \\e[2J\"}]\n  expect:\n    outcome: Complete\n    never: [\"job.status.failed > 1\"]\n",
     );
     let golden = jobtest("golden", "  pods: [{run: 4s}]\n  expect: {snapshot: true}\n");
+    // Its UID is drawn from the seed.
+    let flaky = "  pods: [{run: 4s}]\n  expect:\n    outcome: Complete\n    finally: [\"job.metadata.uid < '8'\"]\n";
     session.file("job.yaml", JOB)?;
+    session.file("flaky.jobtest.yaml", &jobtest("flaky", flaky))?;
     session.file("good.jobtest.yaml", &passes)?;
     session.file("bad.jobtest.yaml", &fails)?;
     session.file("slip.jobtest.yaml", &jobtest("slip", "").replace("manifests", "manifest"))?;
@@ -59,7 +62,30 @@ pub(super) fn files(session: &Session) -> anyhow::Result<()> {
          spec:\n      template:\n        spec:\n          restartPolicy: Never\n          \
          containers: [{name: c, image: app, command: ['true']}]\n",
     )?;
+    kuttl(session)?;
     std::fs::create_dir_all(session.folder().join("empty")).context("a folder")
+}
+
+/// Directories as kuttl has them.
+fn kuttl(session: &Session) -> anyhow::Result<()> {
+    let job = JOB.replace("name: migrate", "name: pi").replace("echo no table; exit 3", "echo fine");
+    let assert = |count: u32| {
+        format!("apiVersion: batch/v1\nkind: Job\nmetadata: {{name: pi}}\nstatus: {{succeeded: {count}}}\n")
+    };
+    let run = "apiVersion: kuttl.dev/v1beta1\nkind: TestStep\ncommands:\n- command: echo hi\n";
+    for (folder, file, content) in [
+        ("kuttl/pi", "00-job.yaml", job.as_str()),
+        ("kuttl/pi", "00-assert.yaml", &assert(1)),
+        ("kuttl/pi", "00-errors.yaml", &assert(2)),
+        ("stubborn/case", "00-job.yaml", &job),
+        ("stubborn/case", "00-assert.yaml", &assert(2)),
+        ("commands/case", "00-job.yaml", &job),
+        ("commands/case", "01-run.yaml", run),
+    ] {
+        std::fs::create_dir_all(session.folder().join(folder)).context("a folder")?;
+        session.file(&format!("{folder}/{file}"), content)?;
+    }
+    Ok(())
 }
 
 /// All that needs no server: the verb knows none.
@@ -128,6 +154,15 @@ fn choices() -> Vec<Step> {
             .exits(1)
             .has("3 of 3 repetitions failed; this is the first, with seed 7"),
         step("test good.jobtest.yaml --repeat 3").has("1 test · 1 passed"),
+        step("test flaky.jobtest.yaml --repeat 6")
+            .exits(1)
+            .has("? of 6 repetitions failed (flaky); this is the first, with seed ?"),
+        step("test good.jobtest.yaml --junit-granularity expectation").exits(2).talks(),
+        // What is known of its cluster stays, in a folder that is named.
+        step("test bad.jobtest.yaml --keep-on-failure=kept").exits(1).has("kept kept/bad.gives-up.seed-1"),
+        step("test bad.jobtest.yaml --keep-on-failure=kept").exits(1).has("kept kept/bad.gives-up.seed-1"),
+        step("test bad.jobtest.yaml --keep-on-failure").exits(1).has("kept */failures/bad.gives-up.seed-1"),
+        step("test good.jobtest.yaml --keep-on-failure=none").has("1 test · 1 passed"),
         step("test golden.jobtest.yaml").exits(1).has("no such file yet: run with --update to write it"),
         step("test golden.jobtest.yaml --update").has("wrote __snapshots__/golden.golden.txt"),
         step("test golden.jobtest.yaml").has("1 test · 1 passed"),
@@ -146,6 +181,18 @@ fn choices() -> Vec<Step> {
         step("test --init typo.yaml")
             .out("typo.jobtest.yaml")
             .err_has("the server refused it, and the test expects that: *unknown field*"),
+        step("test --kuttl kuttl").has(" PASS pi * ").has("1 test · 1 passed"),
+        step("test --kuttl kuttl/pi --clock virtual").has("1 test · 1 passed"),
+        step("test --kuttl stubborn --clock virtual")
+            .exits(1)
+            .has(
+                "stubborn/case 00-assert.yaml:2: want Job pi status.succeeded: 2, got 1, when the step's time was over",
+            )
+            .has("replay *test --kuttl stubborn/case --seed 1 --clock virtual"),
+        step("test --kuttl commands")
+            .exits(2)
+            .err_has("error: commands/case/01-run.yaml:3:1: TestStep.commands: is not supported"),
+        step("test --kuttl empty").exits(4).err("error: no tests found: there is no NN-*.yaml there"),
         step("test typo.jobtest.yaml").has("1 test · 1 passed"),
         step("test --init cron.yaml").exits(2).err_has("cron.yaml: no Job came of it*--run-for 3d"),
         step("test --init cron.yaml --run-for 3d").out("cron.jobtest.yaml").talks(),
@@ -176,6 +223,8 @@ pub(super) fn beyond(context: &Context<'_>, report: &mut Report) -> anyhow::Resu
         told.then_some(()).ok_or_else(|| ladder.to_owned()),
     );
     written(&session, report)?;
+    granular(&session, report)?;
+    kept(&session, report)?;
     replayed(&session, report)
 }
 
@@ -191,6 +240,53 @@ fn written(session: &Session, report: &mut Report) -> anyhow::Result<()> {
     let alone =
         !html.contains("://") && !html.contains(" src=") && html.contains("gives-up") && html.contains("</html>");
     report.check("the page needs nothing from elsewhere", alone.then_some(()).ok_or(html));
+    Ok(())
+}
+
+/// A case for each expectation, and repetitions of which some fail.
+fn granular(session: &Session, report: &mut Report) -> anyhow::Result<()> {
+    let (both, flaky) = ("test good.jobtest.yaml bad.jobtest.yaml", "test flaky.jobtest.yaml --repeat 6");
+    for (arguments, name) in [(both, "tests that fail"), (flaky, "repetitions of which some fail")] {
+        for granularity in ["test", "expectation"] {
+            session.outcome(&format!("{arguments} --junit cases.xml --junit-granularity {granularity}"))?;
+            let xml = std::fs::read_to_string(session.folder().join("cases.xml")).unwrap_or_default();
+            let shown = |why: String| format!("{why}\n{xml}");
+            report.check(
+                &format!("JUnit XML of {name}, a case for each {granularity}, is as Jenkins' schema has it"),
+                junit::validate(&xml).map_err(shown),
+            );
+            let wanted: &[&str] = match (arguments == both, granularity) {
+                (true, "test") => &["<testcase name=\"gives-up\""],
+                (true, _) => &["<testcase name=\"expect.outcome\"", "classname=\"bad.gives-up\""],
+                (false, _) => &["<failure type=", "<flakyFailure type=", "failures=\"1\""],
+            };
+            let missing = wanted.iter().find(|part| !xml.contains(**part));
+            report.check("and has what it must", missing.map_or(Ok(()), |part| Err(shown(format!("no {part}")))));
+        }
+    }
+    Ok(())
+}
+
+/// What --keep-on-failure leaves.
+fn kept(session: &Session, report: &mut Report) -> anyhow::Result<()> {
+    session.outcome("test bad.jobtest.yaml --keep-on-failure=left")?;
+    let folder = session.folder().join("left/bad.gives-up.seed-1");
+    for (file, part) in [
+        ("failure.txt", "want Complete, got Failed"),
+        ("history.txt", "migrate: Failed BackoffLimitExceeded"),
+        ("objects/jobs.yaml", "kind: Job"),
+        ("objects/pods.yaml", "kind: Pod"),
+        ("events.yaml", "BackoffLimitExceeded"),
+        ("decisions.yaml", "spec.backoffLimit"),
+        ("timeline/migrate.txt", "#2"),
+        ("why/migrate.txt", "backoffLimit"),
+    ] {
+        let text = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+        let told = text.contains(part).then_some(()).ok_or_else(|| format!("no {part:?} in:\n{text}"));
+        report.check(&format!("a test that fails leaves {file}"), told);
+    }
+    let logs = std::fs::read_dir(folder.join("logs")).map(|files| files.count()).unwrap_or_default();
+    report.check("and its output", (logs == 2).then_some(()).ok_or_else(|| format!("{logs} files")));
     Ok(())
 }
 
