@@ -15,8 +15,12 @@ use crate::verbs::{self, Setting};
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
     // clap ends the process itself for help (0) and for what cannot be read (2).
-    let cli = cli::parse();
+    let (cli, wrong) = cli::parse();
     let screen = Screen::detect(cli.talk.colour(), cli.talk.ascii, cli.talk.quiet);
+    if let Some(wrong) = wrong.filter(|_| !matches!(cli.verb, Verb::Help(_) | Verb::Man { .. } | Verb::Completion(_))) {
+        screen.say(format!("error: {wrong}"));
+        return Code::Usage.into();
+    }
     log(cli.talk.verbosity, matches!(cli.verb, Verb::Serve(_)));
     let family = family(&cli.verb);
     let time = Time::new(clock_mode(&cli.verb));

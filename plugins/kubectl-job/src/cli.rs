@@ -18,6 +18,7 @@ pub(crate) mod story;
 pub(crate) mod test;
 pub(crate) mod verbs;
 
+use crate::config::Chosen;
 use anstream::ColorChoice;
 use clap::{ArgAction, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
@@ -166,9 +167,24 @@ pub(crate) fn command() -> Command {
     command
 }
 
-/// Reads the arguments of the process. Help (0) and what cannot be read (2) end it.
-pub(crate) fn parse() -> Cli {
-    Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit())
+/// Reads the arguments of the process, with the defaults that the user has chosen. Help (0) and what cannot be read (2)
+/// end it. What is wrong with the choices is told beside, for verbs that do without.
+pub(crate) fn parse() -> (Cli, Option<String>) {
+    let (chosen, wrong) = match Chosen::read() {
+        Ok(chosen) => (chosen, None),
+        Err(wrong) => (Chosen::default(), Some(wrong)),
+    };
+    let mut cli = read(&chosen, true);
+    if chosen.is_about_local_jobs() && cli.connection.is_remote() {
+        cli = read(&chosen, false);
+    }
+    cli.connection.home = chosen.home();
+    (cli, wrong)
+}
+
+fn read(chosen: &Chosen, is_local: bool) -> Cli {
+    let matches = chosen.apply(command(), is_local).get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 #[cfg(test)]

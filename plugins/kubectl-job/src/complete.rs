@@ -16,6 +16,7 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::cli;
 use crate::cli::connection::Connection;
+use crate::config::Chosen;
 use live::Live;
 
 /// The name that kubectl looks for.
@@ -56,12 +57,15 @@ pub(crate) fn main() -> ExitCode {
 
 /// The connection flags among what is typed so far; the rest may be wrong or not whole.
 fn connection(arguments: &[OsString]) -> Connection {
-    let command = cli::command().ignore_errors(true);
+    // What is wrong with the user's choices is told by the command itself.
+    let chosen = Chosen::read().unwrap_or_default();
+    let command = chosen.apply(cli::command(), true).ignore_errors(true);
     let words = std::iter::once(OsString::from("kubectl-job")).chain(arguments.iter().cloned());
     let matches = command.try_get_matches_from(words).unwrap_or_default();
     // Global flags given after the verb are matches of the verb.
     let deepest = matches.subcommand().map_or(&matches, |(_, inner)| inner);
-    Connection::from_arg_matches(deepest).or_else(|_| Connection::from_arg_matches(&matches)).unwrap_or_default()
+    let read = Connection::from_arg_matches(deepest).or_else(|_| Connection::from_arg_matches(&matches));
+    Connection { home: chosen.home(), ..read.unwrap_or_default() }
 }
 
 /// What to print for these arguments, of which the last is being typed.

@@ -6,6 +6,7 @@
 mod app;
 mod cli;
 mod complete;
+mod config;
 mod duration;
 mod embedded;
 mod exit;

@@ -159,16 +159,17 @@ async fn ephemeral(setting: &Setting, place: &PlaceFlags) -> anyhow::Result<Targ
     let keep = if place.no_history { None } else { keep(setting, folder.path()) };
     let history = keep.as_ref().map(|keep| keep.history.clone());
     let cluster = embedded::start(folder.path().to_owned(), &place.images, &setting.time, keep, false).await?;
-    let namespace = connection.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let namespace = connection.local_namespace().unwrap_or("default").to_owned();
     let client = narrated(connection, cluster.client(), || Reach::Never);
     Ok(Target { client, namespace, place: Place::Ephemeral(Box::new(Ephemeral { cluster, folder })), history })
 }
 
 /// Where a cluster in this command records its Jobs. It runs without as well, as where nothing may be written.
 fn keep(setting: &Setting, data: &Path) -> Option<Keep> {
-    let prepared = StateDir::open(setting.connection.state_dir.as_deref())
-        .map_err(anyhow::Error::from)
-        .and_then(|state| Ok(Keep::prepare(History::of(&state).with_data(data.to_owned()), None)?));
+    let prepared =
+        StateDir::open(setting.connection.state_dir.as_deref()).map_err(anyhow::Error::from).and_then(|state| {
+            Ok(Keep::prepare(History::of(&state).with_data(data.to_owned()), setting.connection.home.history_limit)?)
+        });
     prepared.inspect_err(|error| setting.screen.note(format!("no history is kept: {error:#}"))).ok()
 }
 
@@ -208,7 +209,7 @@ fn narrated(connection: &Connection, client: Client, reach: impl FnOnce() -> Rea
 async fn reach(connection: &Connection, state: &StateDir) -> Result<(Client, String), client::Error> {
     let route = ConnectOptions {
         kubeconfig: Some(state.kubeconfig()),
-        namespace: connection.namespace.clone(),
+        namespace: connection.local_namespace().map(str::to_owned),
         ..ConnectOptions::default()
     };
     let (client, namespace) = Client::connect(route).await?;

@@ -40,15 +40,35 @@ Fidelity: what is as in a cluster, and what is not
 ";
 
 const ENVIRONMENT: &str = "\
-Environment variables
+Environment variables, and the file of your own defaults
 
-  KUBECTL_JOB_STATE_DIR where the local server keeps its state; as --state-dir
-  XDG_STATE_HOME, HOME  where that is otherwise: $XDG_STATE_HOME/kubectl-job,
-                        or ~/.local/state/kubectl-job
+  The file is $XDG_CONFIG_HOME/kubectl-job/config.toml, or else
+  ~/.config/kubectl-job/config.toml, with lines such as logs = \"failed\". Flags
+  go before variables, and variables before the file. A key or value that is
+  wrong is an error with its line.
+
+  Variable                   Key in the file  What it is
+  KUBECTL_JOB_STATE_DIR      state-dir        where the local server keeps its
+                                              state; as --state-dir
+  KUBECTL_JOB_COLOR          color            auto, always or never; as --color
+  KUBECTL_JOB_ASCII          ascii            true: no symbols beyond ASCII; as
+                                              --ascii
+  KUBECTL_JOB_NAMESPACE      namespace        the namespace on the local server
+                                              where neither -n nor a manifest
+                                              names one
+  KUBECTL_JOB_LOGS           logs             all, failed or none; as --logs of
+                                              run and rerun
+  KUBECTL_JOB_ON_INTERRUPT   on-interrupt     suspend, delete or detach; as
+                                              --on-interrupt of run and rerun,
+                                              not on a real cluster
+  KUBECTL_JOB_HISTORY_LIMIT  history-limit    RUNS or \"RUNS,BYTES\"; as
+                                              --history-limit of server start
+
   KUBECTL_JOB_TARGET    kubeconfig: without --context, --kubeconfig or --server
                         use the cluster that kubectl uses, and not the local one
-  KUBECTL_JOB_COLOR     auto, always or never; as --color
-  KUBECTL_JOB_ASCII     true: no symbols beyond ASCII; as --ascii
+  XDG_STATE_HOME, HOME  where the state is otherwise: in
+                        $XDG_STATE_HOME/kubectl-job or
+                        ~/.local/state/kubectl-job
   NO_COLOR              no colours
   CLICOLOR_FORCE        colours even where no terminal is
   TERM                  dumb: no line that is redrawn
@@ -61,8 +81,6 @@ Environment variables
   PATH                  where pods find their programs, and run -k finds kubectl
   TZ                    the time zone of times on screens
   SHELL                 the shell that env writes for
-
-  Flags go before variables. No other file is read: there is no config file.
 ";
 
 #[cfg(test)]

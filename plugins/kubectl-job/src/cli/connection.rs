@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::history::filing::Limits;
+
 /// Which server, as whom. Without any of `--context`, `--kubeconfig` and `--server`: the local one.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Connection")]
@@ -65,9 +67,26 @@ pub(crate) struct Connection {
     /// Where the local server keeps its state [default: $XDG_STATE_HOME/kubectl-job]
     #[arg(long, global = true, value_name = "DIR", env = "KUBECTL_JOB_STATE_DIR", hide_env = true)]
     pub(crate) state_dir: Option<PathBuf>,
+    /// What the user has chosen for the local server.
+    #[arg(skip)]
+    pub(crate) home: Home,
+}
+
+/// What a user has chosen for the local server, and is no flag's default.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Home {
+    /// The namespace where neither flag nor manifest names one.
+    pub(crate) namespace: Option<String>,
+    /// What is kept of Jobs of a server inside a command.
+    pub(crate) history_limit: Option<Limits>,
 }
 
 impl Connection {
+    /// The namespace on the local server, if one is named or chosen.
+    pub(crate) fn local_namespace(&self) -> Option<&str> {
+        self.namespace.as_deref().or(self.home.namespace.as_deref())
+    }
+
     /// Whether a real cluster was asked for.
     pub(crate) fn is_remote(&self) -> bool {
         self.is_named() || prefers_kubeconfig()

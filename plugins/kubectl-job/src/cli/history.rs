@@ -31,7 +31,7 @@ impl HistoryFlags {
 }
 
 /// `500`, or `500,2Gi`.
-fn limits(text: &str) -> Result<Limits, String> {
+pub(crate) fn limits(text: &str) -> Result<Limits, String> {
     let (runs, bytes) = text.split_once(',').map_or((text, None), |(runs, bytes)| (runs, Some(bytes)));
     let runs = runs.parse().ok().filter(|runs| *runs > 0);
     let bytes = bytes.map_or(Some(Limits::default().bytes), self::bytes);

@@ -44,7 +44,7 @@ pub(crate) async fn run(setting: &Setting, args: HistoryArgs) -> anyhow::Result<
 }
 
 fn namespace(setting: &Setting) -> &str {
-    setting.connection.namespace.as_deref().unwrap_or("default")
+    setting.connection.local_namespace().unwrap_or("default")
 }
 
 fn delete(setting: &Setting, history: &History, ids: &[String]) -> anyhow::Result<Code> {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod clock;
+mod config;
 mod history;
 mod program;
 mod run;

@@ -12,7 +12,7 @@ pub(super) fn steps() -> Vec<Step> {
         step("help cron trigger").has("--env"),
         step("help exit-codes").has("124 --timeout elapsed"),
         step("help fidelity").has("kubectl job lint -f job.yaml"),
-        step("help env").has("KUBECTL_JOB_STATE_DIR"),
+        step("help env").has("KUBECTL_JOB_STATE_DIR").has("on-interrupt"),
         step("help nonsense").exits(2).err("error: no verb or topic \"nonsense\"; topics: exit-codes, fidelity, env"),
         step("suspent").exits(2).err_has("'suspend'"),
         step("get --lables").exits(2).err_has("'--"),
