@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use kubelet::image::{ImageRule, Target as ImageTarget};
+pub use kubelet::image::{ImageRule, Target as ImageTarget, Unmapped as UnmappedImages};
 
 use client::Transport;
 use clock::{SharedClock, SharedEntropy, Stepper, SystemClock, SystemEntropy};
@@ -64,8 +64,8 @@ pub struct Config {
     pub log_archive: Option<PathBuf>,
     /// Which images stand for which local programs, directories or images of this machine.
     pub image_map: Vec<ImageRule>,
-    /// Whether images that the map leaves are pulled from their registries; else the host's programs stand for them.
-    pub pulls_images: bool,
+    /// What becomes of images that the map leaves.
+    pub unmapped_images: UnmappedImages,
     /// The name of the one node.
     pub node_name: String,
     /// Where the cluster reads the time.
@@ -93,7 +93,7 @@ impl Config {
             pods: Pods::Processes { state_dir, supervisor },
             log_archive: None,
             image_map: Vec::new(),
-            pulls_images: false,
+            unmapped_images: UnmappedImages::Host,
             node_name: "local".to_owned(),
             clock: Arc::new(SystemClock),
             stepper: None,
@@ -112,7 +112,7 @@ impl Config {
             pods: Pods::Scripted(script),
             log_archive: None,
             image_map: Vec::new(),
-            pulls_images: false,
+            unmapped_images: UnmappedImages::Host,
             node_name: "local".to_owned(),
             clock: stepper.clock(),
             stepper: Some(stepper),

@@ -35,7 +35,9 @@ use system_controllers::scheduler::plan::Claims;
 use tokio::task::JoinHandle;
 
 pub use apiserver::Commit;
-pub use config::{Component, Config, Error, ImageRule, ImageTarget, Interpose, Pods, SupervisorCommand};
+pub use config::{
+    Component, Config, Error, ImageRule, ImageTarget, Interpose, Pods, SupervisorCommand, UnmappedImages,
+};
 pub use kubeconfig::CONTEXT;
 pub use kubelet::runtime::scripted;
 pub use time::View;

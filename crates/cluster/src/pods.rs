@@ -42,7 +42,7 @@ pub(crate) fn start(config: &Config, network: &Network, client: Client) -> Resul
             kubelet.log_archive.clone_from(&config.log_archive);
             kubelet.image_rules.clone_from(&config.image_map);
             kubelet.heartbeat = config.stepper.is_none();
-            kubelet.pulls_images = config.pulls_images;
+            kubelet.unmapped_images = config.unmapped_images;
             (kubelet, Containers { runtime: Arc::new(runtime) as Arc<dyn Runtime>, exits, logs })
         }
         Pods::Scripted(script) => {

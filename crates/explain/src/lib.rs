@@ -10,6 +10,7 @@ mod collector;
 pub mod duration;
 pub mod facts;
 pub mod failure;
+mod hindsight;
 pub mod manifest;
 #[cfg(test)]
 mod samples;

@@ -82,12 +82,26 @@ pub enum ImageSource<'a> {
     Local(&'a Local),
     /// A registry.
     Registry(Name),
+    /// Nowhere: only images that a rule maps are there.
+    Nowhere,
     /// The name is none; what is wrong with it.
     Invalid(String),
 }
 
-/// Decides where an image comes from: a rule goes before a pull, and there is none unless `pulls` says so.
-pub fn source<'a>(image: &str, rules: &'a [ImageRule], pulls: bool) -> ImageSource<'a> {
+/// What becomes of images that no rule maps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unmapped {
+    /// The host's programs stand for them.
+    #[default]
+    Host,
+    /// They are pulled from their registries.
+    Pull,
+    /// They cannot be had, as on a cluster whose registry does not have them.
+    Refuse,
+}
+
+/// Decides where an image comes from: a rule goes before a pull, and there is none unless `unmapped` says so.
+pub fn source<'a>(image: &str, rules: &'a [ImageRule], unmapped: Unmapped) -> ImageSource<'a> {
     if let Some(rule) = rules.iter().find(|rule| rule.matches(image)) {
         return match &rule.target {
             Target::Program(program) => ImageSource::Program(program),
@@ -98,8 +112,11 @@ pub fn source<'a>(image: &str, rules: &'a [ImageRule], pulls: bool) -> ImageSour
     }
     match Name::parse(image) {
         Err(_) => ImageSource::Invalid(images::bad_name(image).unwrap_or_default()),
-        Ok(name) if pulls => ImageSource::Registry(name),
-        Ok(_) => ImageSource::Host,
+        Ok(name) => match unmapped {
+            Unmapped::Host => ImageSource::Host,
+            Unmapped::Pull => ImageSource::Registry(name),
+            Unmapped::Refuse => ImageSource::Nowhere,
+        },
     }
 }
 
@@ -317,17 +334,21 @@ mod tests {
             ["app=/opt/app", "tool=host:", "disk=rootfs:/srv"].map(|rule| rule.parse().unwrap()).into();
         let registry = || ImageSource::Registry(Name::parse("busybox").unwrap());
         let cases = [
-            ("app:v2", false, ImageSource::Program(Path::new("/opt/app"))),
-            ("app:v2", true, ImageSource::Program(Path::new("/opt/app"))),
-            ("tool", true, ImageSource::Host),
-            ("disk", false, ImageSource::Rootfs(Path::new("/srv"))),
-            ("busybox", false, ImageSource::Host),
-            ("busybox", true, registry()),
+            ("app:v2", Unmapped::Host, ImageSource::Program(Path::new("/opt/app"))),
+            ("app:v2", Unmapped::Pull, ImageSource::Program(Path::new("/opt/app"))),
+            ("app:v2", Unmapped::Refuse, ImageSource::Program(Path::new("/opt/app"))),
+            ("tool", Unmapped::Pull, ImageSource::Host),
+            ("disk", Unmapped::Host, ImageSource::Rootfs(Path::new("/srv"))),
+            ("busybox", Unmapped::Host, ImageSource::Host),
+            ("busybox", Unmapped::Pull, registry()),
+            ("busybox", Unmapped::Refuse, ImageSource::Nowhere),
         ];
-        for (image, pulls, expected) in cases {
-            assert_eq!(source(image, &rules, pulls), expected, "{image} {pulls}");
+        for (image, unmapped, expected) in cases {
+            assert_eq!(source(image, &rules, unmapped), expected, "{image} {unmapped:?}");
         }
-        assert!(matches!(source("a b", &rules, false), ImageSource::Invalid(_)));
+        for unmapped in [Unmapped::Host, Unmapped::Refuse] {
+            assert!(matches!(source("a b", &rules, unmapped), ImageSource::Invalid(_)));
+        }
     }
 
     #[test]

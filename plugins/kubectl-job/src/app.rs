@@ -66,6 +66,7 @@ fn family(verb: &Verb) -> Family {
     match verb {
         Verb::Run(_) | Verb::Rerun(_) | Verb::Wait(_) | Verb::Cron(CronVerb::Trigger(_)) => Family::Outcome,
         Verb::Why(args) if args.exit_status => Family::Outcome,
+        Verb::Logs(args) if args.read.exit_status => Family::Outcome,
         _ => Family::Plain,
     }
 }
@@ -88,7 +89,7 @@ async fn talk_to_server(setting: &Setting, verb: Verb) -> anyhow::Result<Code> {
         Verb::Describe(args) => verbs::describe::run(setting, args).await,
         Verb::Why(args) => verbs::why::run(setting, args).await,
         Verb::Timeline(args) => verbs::timeline::run(setting, args).await,
-        Verb::Logs(args) => verbs::logs::run(setting, args).await,
+        Verb::Logs(args) => verbs::logs::run(setting, *args).await,
         Verb::Wait(args) => verbs::wait::run(setting, args).await,
         Verb::Delete(args) => verbs::delete::run(setting, args).await,
         Verb::Shell(args) => verbs::shell::run(setting, args).await,

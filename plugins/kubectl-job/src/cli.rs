@@ -10,6 +10,7 @@ pub(crate) mod cron;
 mod examples;
 pub(crate) mod history;
 pub(crate) mod lint;
+pub(crate) mod logs;
 pub(crate) mod rerun;
 pub(crate) mod run;
 pub(crate) mod sandbox;
@@ -108,7 +109,7 @@ pub(crate) enum Verb {
     /// Draw a Job's attempts over time
     Timeline(story::TimelineArgs),
     /// Print the output of all pods and attempts of a Job
-    Logs(verbs::LogsArgs),
+    Logs(Box<logs::LogsArgs>),
     /// Wait until Jobs have finished; ends with their result
     Wait(verbs::WaitArgs),
     /// Delete Jobs and their pods

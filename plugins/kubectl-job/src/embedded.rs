@@ -10,9 +10,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clock::{Clock as _, ManualClock, SharedClock, SkewClock, Stepper, SystemClock};
 
-use cluster::ImageRule;
 pub(crate) use cluster::ImageTarget;
 pub(crate) use cluster::{Cluster, Endpoint};
+use cluster::{ImageRule, UnmappedImages};
 
 use crate::cli::run::ImageFlags;
 use crate::cli::verbs::ClockMode;
@@ -98,7 +98,11 @@ pub(crate) async fn start(
     let supervisor = cluster::SupervisorCommand { program, args: vec![OsString::from(SUPERVISOR)] };
     let mut config = cluster::Config::new(data, supervisor);
     config.image_map = rules(images)?;
-    config.pulls_images = images.pull;
+    config.unmapped_images = match (images.pull, images.strict_images) {
+        (true, _) => UnmappedImages::Pull,
+        (false, true) => UnmappedImages::Refuse,
+        (false, false) => UnmappedImages::Host,
+    };
     config.plain_api = plain_api;
     config.clock = time.clock.clone();
     config.stepper.clone_from(&time.stepper);
@@ -176,8 +180,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("images");
         std::fs::write(&file, "# ours\n\n app:1.4 = /bin/app \n").expect("a file");
-        let images =
-            ImageFlags { map_image: vec!["busybox=sh".to_owned()], map_images: Some(file.clone()), pull: false };
+        let images = ImageFlags {
+            map_image: vec!["busybox=sh".to_owned()],
+            map_images: Some(file.clone()),
+            ..ImageFlags::default()
+        };
         let rule = |image: &str, program: &str| ImageRule {
             image: image.to_owned(),
             target: cluster::ImageTarget::Program(program.into()),

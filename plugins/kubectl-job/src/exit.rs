@@ -71,6 +71,8 @@ Exit codes
   130   interrupted (SIGINT)                         the same
   143   terminated (SIGTERM)                         the same
 
+  why, logs --exit-status: the Job's result, as the first column has it; 0 while
+           it goes on; 3 also when output could not be read.
   run --exit-code-from container: the code of the container that decided.
   lint: 1 for errors, with --strict for warnings too; doctor: 1 for problems.
   sandbox: its command's code; 127 no such command, 126 it may not be run,

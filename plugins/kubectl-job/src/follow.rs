@@ -78,7 +78,8 @@ pub(crate) struct Follower<'a> {
 impl<'a> Follower<'a> {
     /// Prepares to follow a Job.
     pub(crate) fn new(client: Client, job: Job, manner: Manner, printer: &'a mut Printer) -> Self {
-        let (pump, pieces) = Pump::new(client.clone(), &job, manner.read.clone(), manner.history.clone());
+        let (pump, pieces) =
+            Pump::new(client.clone(), &job, manner.read.clone(), manner.history.clone(), manner.in_order);
         Self {
             client,
             sources: Sources::new(manner.container.clone()),

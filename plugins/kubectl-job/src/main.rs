@@ -14,6 +14,7 @@ mod follow;
 mod history;
 mod job;
 mod jsonpath;
+mod lines;
 mod lint;
 mod manifest;
 mod narrate;

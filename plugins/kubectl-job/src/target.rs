@@ -123,7 +123,7 @@ pub(crate) async fn open_for_run(setting: &Setting, place: &PlaceFlags, detach: 
     if connection.is_remote() {
         let images = &place.images;
         if place.ephemeral || !images.is_none() {
-            let text = "error: --ephemeral, --map-image, --map-images and --pull are for the local server, not for a real cluster";
+            let text = "error: --ephemeral, --map-image, --map-images, --pull and --strict-images are for the local server, not for a real cluster";
             return Err(Failure::usage(text).into());
         }
         return open(connection, screen).await;
@@ -179,7 +179,7 @@ async fn local(connection: &Connection, options: &ServeArgs, screen: Screen) -> 
     if found == Found::Running && !options.images.is_none() {
         let images: Vec<String> = start::arguments(options)
             .into_iter()
-            .filter(|flag| flag.contains("map-image") || flag == "--pull")
+            .filter(|flag| flag.contains("map-image") || matches!(flag.as_str(), "--pull" | "--strict-images"))
             .collect();
         if images.iter().any(|flag| !info.options.contains(flag)) {
             let text = "the local server runs already and knows other image rules: stop it first (kubectl job server stop), or add --ephemeral";

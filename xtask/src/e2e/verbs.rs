@@ -58,7 +58,7 @@ struct Verb {
 
 /// One row a verb. A verb of the program without a row fails the suite.
 const VERBS: &[Verb] = &[
-    Verb { name: "clock", files: none, steps: clock::steps, plain: None },
+    Verb { name: "clock", files: clock::files, steps: clock::steps, plain: None },
     Verb { name: "completion", files: none, steps: completion::steps, plain: None },
     Verb { name: "cron", files: cron::files, steps: cron::steps, plain: Some(cron::plain) },
     Verb { name: "delete", files: none, steps: delete::steps, plain: Some(delete::plain) },

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::addresses::PodRange;
-use crate::image::ImageRule;
+use crate::image::{ImageRule, Unmapped};
 
 /// What a kubelet is told when it starts.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub struct KubeletConfig {
     pub log_archive: Option<PathBuf>,
     /// Which images stand for which programs.
     pub image_rules: Vec<ImageRule>,
-    /// Whether images that no rule maps are pulled from their registries.
-    pub pulls_images: bool,
+    /// What becomes of images that no rule maps.
+    pub unmapped_images: Unmapped,
     /// `status.hostIP` of every pod, and `status.podIP` of those that have no address of their own.
     pub host_ip: String,
     /// The addresses of pods; `None` when they can have none of their own.
@@ -37,7 +37,7 @@ impl KubeletConfig {
             state_directory,
             log_archive: None,
             image_rules: Vec::new(),
-            pulls_images: false,
+            unmapped_images: Unmapped::Host,
             host_ip: "127.0.0.1".to_owned(),
             pod_range: None,
             pods_max: 4096,

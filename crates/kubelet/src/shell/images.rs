@@ -60,6 +60,7 @@ pub(super) async fn ensure(
             let imported = shared.images.import(local).await;
             (imported.map_err(|error| failed(shared, pod, index, &error.to_string()))?, false)
         }
+        ImageSource::Nowhere => return Err(nowhere(shared, pod, index, container)),
         ImageSource::Registry(name) => of_registry(shared, pod, (index, container), &name).await?,
     };
     let id = found.digest.clone().unwrap_or_else(|| found.id.clone());
@@ -90,9 +91,7 @@ async fn of_registry(
     }
     let image = &pod.facts.containers[index].image;
     if policy == "Never" {
-        let message = format!("Container image {image:?} is not present with pull policy of Never");
-        tell(shared, pod, &PodEvent::warning(index, "ErrImageNeverPull", message.clone()));
-        return Err(Refusal::NeverPull(message));
+        return Err(never(shared, pod, index));
     }
     let logins = logins(shared, pod, name).await;
     tell(shared, pod, &PodEvent::normal(index, "Pulling", format!("Pulling image {image:?}")));
@@ -106,6 +105,27 @@ async fn of_registry(
     );
     tell(shared, pod, &PodEvent::normal(index, "Pulled", message));
     Ok((pulled, true))
+}
+
+/// An image that no rule maps, where only those are there.
+fn nowhere(shared: &Shared, pod: &PodEntry, index: usize, container: &Container) -> Refusal {
+    if container.image_pull_policy.as_deref() == Some("Never") {
+        return never(shared, pod, index);
+    }
+    let image = &pod.facts.containers[index].image;
+    tell(shared, pod, &PodEvent::normal(index, "Pulling", format!("Pulling image {image:?}")));
+    let text = format!(
+        "images are strict here, and {image:?} is not mapped: map it with --map-image {image}=PROGRAM, \
+         or leave out --strict-images"
+    );
+    failed(shared, pod, index, &text)
+}
+
+fn never(shared: &Shared, pod: &PodEntry, index: usize) -> Refusal {
+    let image = &pod.facts.containers[index].image;
+    let message = format!("Container image {image:?} is not present with pull policy of Never");
+    tell(shared, pod, &PodEvent::warning(index, "ErrImageNeverPull", message.clone()));
+    Refusal::NeverPull(message)
 }
 
 fn failed(shared: &Shared, pod: &PodEntry, index: usize, text: &str) -> Refusal {

@@ -90,7 +90,7 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, Refusal> {
     let facts = &pod.facts.containers[index];
     let container = spec_of(pod, index).ok_or_else(|| Refusal::Runtime("the pod has no such container".to_owned()))?;
-    let source = image::source(&facts.image, &shared.config.image_rules, shared.config.pulls_images);
+    let source = image::source(&facts.image, &shared.config.image_rules, shared.config.unmapped_images);
     let program = if let ImageSource::Program(program) = source { Some(program) } else { None };
     // First, as upstream: what is missing besides is told when the image is there.
     let ready = match shared.runtime.runs_programs() {

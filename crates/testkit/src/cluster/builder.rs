@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clock::{SeededEntropy, SystemEntropy};
 use cluster::scripted::{Act, AnnotationScript, Attempt, Script};
-use cluster::{Config, ImageRule, Pods};
+use cluster::{Config, ImageRule, Pods, UnmappedImages};
 use futures::FutureExt;
 use jiff::Timestamp;
 
@@ -210,7 +210,7 @@ impl ClusterBuilder {
         config.entropy =
             if self.processes { Arc::new(SystemEntropy::default()) } else { Arc::new(SeededEntropy::new(self.seed)) };
         config.image_map.clone_from(&self.images);
-        config.pulls_images = self.pulls_images;
+        config.unmapped_images = if self.pulls_images { UnmappedImages::Pull } else { UnmappedImages::Host };
         Ok((config, folder))
     }
 }

@@ -9,7 +9,8 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
   kubectl job run -f job.yaml
   kubectl job run pages --image app --completions 8 --parallelism 3 --indexed
   kubectl job run --from cronjob/nightly --env LEVEL=debug
-  kubectl job run -f job.yaml --dry-run -o yaml",
+  kubectl job run -f job.yaml --dry-run -o yaml
+  kubectl job run report --image app --watch-files src -- ./report",
     ),
     (
         "get",
@@ -23,7 +24,8 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
         "describe",
         "Examples:
   kubectl job describe pi
-  kubectl job describe @last",
+  kubectl job describe @last
+  kubectl job describe pi --at +35s --show-events=false",
     ),
     (
         "why",
@@ -45,7 +47,9 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
         "Examples:
   kubectl job logs pi
   kubectl job logs pi --attempt last
-  kubectl job logs -f pages",
+  kubectl job logs -f pages --grep 'error|fatal' --exclude retry
+  kubectl job logs pages --merge time --timestamps
+  kubectl job logs pi -o json --exit-status",
     ),
     (
         "wait",
@@ -58,7 +62,9 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
         "delete",
         "Examples:
   kubectl job delete pi
-  kubectl job delete -l app=web",
+  kubectl job delete -l app=web
+  kubectl job delete --all --interactive
+  kubectl job delete pi --force",
     ),
     (
         "history",
@@ -114,7 +120,8 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
         "Examples:
   kubectl job server start --clock hybrid
   kubectl job clock now
-  kubectl job clock advance 1h30m",
+  kubectl job clock advance 1h30m
+  kubectl job clock until job/pi=finished --limit 30d",
     ),
     (
         "env",

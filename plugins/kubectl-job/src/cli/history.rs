@@ -128,7 +128,7 @@ pub(crate) struct HistoryLogsArgs {
     pub(crate) run: String,
     /// Which of its output, and how.
     #[command(flatten)]
-    pub(crate) read: super::verbs::ReadFlags,
+    pub(crate) read: super::logs::ReadFlags,
 }
 
 #[cfg(test)]

@@ -152,6 +152,10 @@ pub(crate) struct PlaceFlags {
     /// What the server runs.
     #[command(flatten)]
     pub(crate) images: ImageFlags,
+    /// Run again whenever one of these files changes, or one below these directories, until Ctrl-C; each run takes the
+    /// place of the one before
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with_all = ["detach", "dry_run", "from", "suffix", "rm"])]
+    pub(crate) watch_files: Vec<PathBuf>,
     /// Keep nothing of the Job once it is gone
     #[arg(long)]
     pub(crate) no_history: bool,
@@ -171,12 +175,15 @@ pub(crate) struct ImageFlags {
     /// Pull images that are not mapped from their registries; else nothing is ever pulled
     #[arg(long)]
     pub(crate) pull: bool,
+    /// Images that are not mapped cannot be had (ErrImagePull), whatever programs this machine has
+    #[arg(long, conflicts_with = "pull")]
+    pub(crate) strict_images: bool,
 }
 
 impl ImageFlags {
     /// Whether no rule was given.
     pub(crate) fn is_none(&self) -> bool {
-        self.map_image.is_empty() && self.map_images.is_none() && !self.pull
+        self.map_image.is_empty() && self.map_images.is_none() && !self.pull && !self.strict_images
     }
 }
 

@@ -61,48 +61,9 @@ pub(crate) struct DescribeArgs {
     /// Whether to show events; kubectl calls it so too
     #[arg(long = "show-events", alias = "events", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) events: Option<bool>,
-}
-
-/// `logs`.
-#[derive(Debug, Args)]
-pub(crate) struct LogsArgs {
-    /// Name of a Job
-    pub(crate) name: String,
-    /// Go on until the Job has ended
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-    /// Which output, and how.
-    #[command(flatten)]
-    pub(crate) read: ReadFlags,
-}
-
-/// Which output to read, and how to show it.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ReadFlags {
-    /// Only these completion indexes, such as 0,3-5
-    #[arg(long, value_name = "INDEXES")]
-    pub(crate) index: Option<String>,
-    /// Only this attempt: last, all or a number
-    #[arg(long, value_name = "WHICH", default_value = "all")]
-    pub(crate) attempt: String,
-    /// Only attempts that failed
-    #[arg(long)]
-    pub(crate) failed: bool,
-    /// Only this container
-    #[arg(short, long, value_name = "NAME")]
-    pub(crate) container: Option<String>,
-    /// Only the last so much time
-    #[arg(long, value_name = "DURATION")]
-    pub(crate) since: Option<Span>,
-    /// Only so many lines from the end of each attempt
-    #[arg(long, value_name = "LINES", allow_negative_numbers = true)]
-    pub(crate) tail: Option<i64>,
-    /// Put a time in front of every line
-    #[arg(long)]
-    pub(crate) timestamps: bool,
-    /// Put no prefix in front of lines
-    #[arg(long)]
-    pub(crate) no_prefix: bool,
+    /// As it was so long after its start, such as +35s; for Jobs of the history, which has those that have ended
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub(crate) at: Option<Span>,
 }
 
 /// `wait`.
@@ -158,9 +119,15 @@ pub(crate) struct DeleteArgs {
     /// Wait no longer than this
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<Span>,
-    /// Seconds that pods get to end by themselves
+    /// Seconds that pods get to end by themselves; 0 only with --force, negative means as the pods say
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(crate) grace_period: Option<i64>,
+    /// Kill the pods at once and take them away without waiting for their end
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Ask before anything is deleted
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
     /// Same as --grace-period=1
     #[arg(long, conflicts_with = "grace_period")]
     pub(crate) now: bool,
@@ -274,6 +241,36 @@ pub(crate) enum ClockVerb {
         #[arg(value_name = "DURATION")]
         by: Span,
     },
+    /// Let time pass, from timer to timer, until a Job has ended or a CronJob has started one
+    Until(UntilArgs),
+    /// Not here: a clock stands still by itself when it is virtual.
+    #[command(hide = true)]
+    Pause(Words),
+    /// Not here.
+    #[command(hide = true)]
+    Resume(Words),
+    /// Not here.
+    #[command(hide = true)]
+    Speed(Words),
+}
+
+/// `clock until`.
+#[derive(Debug, Args)]
+pub(crate) struct UntilArgs {
+    /// job/NAME=finished, complete, failed, suspended, started or deleted, a comma means or; cronjob/NAME=fired
+    #[arg(value_name = "OBJECT=STATE")]
+    pub(crate) what: String,
+    /// Give up after so much of the server's time
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    pub(crate) limit: Span,
+}
+
+/// Whatever is typed.
+#[derive(Debug, Args)]
+pub(crate) struct Words {
+    /// The words.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<String>,
 }
 
 /// `env`.

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use crate::cli::run::Logs;
 use crate::exit::Code;
 use crate::history::folder::History;
+use crate::lines::Show;
 use crate::view::facts::Outcome;
 use crate::view::stuck::Stuck;
 
@@ -18,6 +19,10 @@ pub(crate) struct Manner {
     pub(crate) no_prefix: bool,
     /// How logs are read.
     pub(crate) read: LogOptions,
+    /// Which of their lines are shown, and how.
+    pub(crate) show: Show,
+    /// One log after the other, not as their lines come.
+    pub(crate) in_order: bool,
     /// Only this container.
     pub(crate) container: Option<String>,
     /// Give up after this.

@@ -15,9 +15,10 @@ use tokio::time::{Instant, sleep_until};
 use super::pump::Piece;
 use super::sources::Source;
 use super::{Follower, Interrupts};
+use crate::lines::{Line, Origin};
 use crate::view::facts;
 
-/// How long logs get to reach their end after the Job has.
+/// How long logs get to reach their end after the Job has, or the log before.
 const LAST_LINES_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Follower<'_> {
@@ -32,12 +33,15 @@ impl Follower<'_> {
     /// Prints a line, or what waited for the end of a log.
     pub(super) fn take_piece(&mut self, piece: Piece) {
         match piece {
-            Piece::Line { source, bytes } => {
+            Piece::Line { source, bytes, is_whole } => {
                 self.tails.keep(&source.uid, &bytes);
                 if self.shows_logs {
                     let prefix = self.prefix(&source);
                     let prefix = prefix.as_ref().map(|(label, number)| (label.as_str(), *number));
-                    self.printer.log(prefix, &bytes);
+                    let attempt = self.attempts.position(&source.uid, source.run);
+                    let attempt = attempt.map(|position| &self.attempts.list()[position]);
+                    let origin = Origin { pod: &source.pod, container: &source.container, attempt };
+                    self.printer.show(&self.manner.show, origin, prefix, Line { bytes: &bytes, is_whole });
                 }
             }
             Piece::Ended { source, error } => {
@@ -92,7 +96,7 @@ impl Follower<'_> {
         }
         let mut is_behind = pods.is_some();
         let mut pods = pods.unwrap_or_else(|| futures::stream::empty().boxed());
-        let deadline = Instant::now() + LAST_LINES_PATIENCE;
+        let mut deadline = Instant::now() + LAST_LINES_PATIENCE;
         loop {
             is_behind &= self.misses_pods();
             if !is_behind && self.pump.open == 0 {
@@ -102,7 +106,12 @@ impl Follower<'_> {
                 biased;
                 _ = interrupts.next() => return,
                 piece = pieces.recv() => match piece {
-                    Some(piece) => self.take_piece(piece),
+                    Some(piece) => {
+                        if matches!(piece, Piece::Ended { .. }) {
+                            deadline = Instant::now() + LAST_LINES_PATIENCE;
+                        }
+                        self.take_piece(piece);
+                    }
                     None => return,
                 },
                 Some(observation) = pods.next(), if is_behind => self.take_pods(observation),

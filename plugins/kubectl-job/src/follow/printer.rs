@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write as _};
 
+use crate::lines::{Line, Origin, Show, Shown};
 use crate::screen::{Screen, escape_log, stream_colour};
 
 /// Takes the live line away.
@@ -27,15 +28,36 @@ impl Printer {
         self.screen
     }
 
-    /// Prints a line of a container's output. `prefix` is the label and the number that its colour comes from.
-    pub(crate) fn log(&mut self, prefix: Option<(&str, u32)>, line: &[u8]) {
+    /// Prints a line of a container's output, if it is wanted.
+    pub(crate) fn show(&mut self, show: &Show, origin: Origin<'_>, prefix: Option<(&str, u32)>, line: Line<'_>) {
+        if let Some(bytes) = self.rendered(show, origin, prefix, line) {
+            self.put(&bytes);
+        }
+    }
+
+    /// What is to be printed of a line of a container's output, if it is wanted. `prefix` is the label and the number
+    /// that its colour comes from.
+    pub(crate) fn rendered(
+        &self,
+        show: &Show,
+        origin: Origin<'_>,
+        prefix: Option<(&str, u32)>,
+        line: Line<'_>,
+    ) -> Option<Vec<u8>> {
+        Some(match show.line(origin, line, self.screen.stdout_colour)? {
+            Shown::Text(text) => self.log_line(prefix, &text),
+            Shown::Bytes(bytes) => bytes,
+        })
+    }
+
+    /// Writes what was rendered.
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
         if self.stdout_is_gone {
             return;
         }
         self.hide();
-        let text = self.log_line(prefix, line);
         let mut stdout = io::stdout().lock();
-        if stdout.write_all(&text).is_err() {
+        if stdout.write_all(bytes).is_err() {
             // Whoever read the output went away; the Job's result is still wanted.
             self.stdout_is_gone = true;
         }

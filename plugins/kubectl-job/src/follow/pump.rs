@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use super::sources::Source;
 use crate::history::folder::History;
 use crate::history::logs::{self, Reading};
+use crate::lines::Line;
 use crate::view::facts;
 
 /// Logs read at the same time; further ones wait, and lose nothing, since logs are files.
@@ -38,6 +39,8 @@ pub(crate) enum Piece {
         source: Arc<Source>,
         /// The bytes.
         bytes: bytes::Bytes,
+        /// Whether it had an end.
+        is_whole: bool,
     },
     /// The log has ended; with an error when it could not be read.
     Ended {
@@ -58,6 +61,10 @@ pub(crate) struct Pump {
     sender: mpsc::Sender<Piece>,
     /// Ends when the last run of a container has been read, by pod UID and container.
     last_runs: HashMap<(String, String), oneshot::Receiver<()>>,
+    /// Ends when the log that was opened last has been read, where each waits for the one before it.
+    last_log: Option<oneshot::Receiver<()>>,
+    /// One log after the other, in the order in which they are opened.
+    in_order: bool,
     /// How many logs have not ended.
     pub(crate) open: usize,
 }
@@ -76,12 +83,15 @@ impl Pump {
         job: &Job,
         options: LogOptions,
         history: Option<History>,
+        in_order: bool,
     ) -> (Self, mpsc::Receiver<Piece>) {
         let (sender, receiver) = mpsc::channel(MAX_LINES_WAITING);
         let permits = Arc::new(Semaphore::new(MAX_OPEN_LOGS));
         let (namespace, job) = (facts::namespace(job).to_owned(), facts::name(job).to_owned());
         let (place, tasks) = (Arc::new(Place { namespace, job, history }), JoinSet::new());
-        let pump = Self { client, place, options, permits, tasks, sender, last_runs: HashMap::new(), open: 0 };
+        let last_runs = HashMap::new();
+        let pump =
+            Self { client, place, options, permits, tasks, sender, last_runs, last_log: None, in_order, open: 0 };
         (pump, receiver)
     }
 
@@ -96,13 +106,15 @@ impl Pump {
         self.open += 1;
         let (done, next) = oneshot::channel();
         let before = self.last_runs.insert((source.uid.clone(), source.container.clone()), next);
+        let (done_too, next) = oneshot::channel();
+        let before_too = if self.in_order { self.last_log.replace(next) } else { None };
         self.tasks.spawn(async move {
-            if let Some(before) = before {
+            for before in before.into_iter().chain(before_too) {
                 // The sender is dropped, never used: its end is the message. A permit is taken only after that, so
                 // that runs that wait for each other cannot use all of them up.
                 let _ = before.await;
             }
-            let _done: oneshot::Sender<()> = done;
+            let _done: [oneshot::Sender<()>; 2] = [done, done_too];
             let _permit = permits.acquire_owned().await;
             let source = Arc::new(source);
             let read = match read(&client, &place.namespace, options.clone(), &source, &sender).await {
@@ -135,20 +147,21 @@ async fn read(
         client.logs(namespace, &source.pod, options).await?
     };
     let mut buffer = BytesMut::new();
-    let line = |bytes: BytesMut| Piece::Line { source: source.clone(), bytes: bytes.freeze() };
+    let line = |bytes: BytesMut, is_whole| Piece::Line { source: source.clone(), bytes: bytes.freeze(), is_whole };
     while let Some(chunk) = stream.next().await {
         buffer.extend_from_slice(&chunk?);
         while let Some(mut next) = split_line(&mut buffer) {
-            if next.last() == Some(&b'\n') {
+            let is_whole = next.last() == Some(&b'\n');
+            if is_whole {
                 next.truncate(next.len() - 1);
             }
-            if sender.send(line(next)).await.is_err() {
+            if sender.send(line(next, is_whole)).await.is_err() {
                 return Ok(());
             }
         }
     }
     if !buffer.is_empty() {
-        let _ = sender.send(line(buffer)).await;
+        let _ = sender.send(line(buffer, false)).await;
     }
     Ok(())
 }
@@ -169,10 +182,10 @@ async fn read_archived(
     let (place, source, sender) = (place.clone(), source.clone(), sender.clone());
     let read = tokio::task::spawn_blocking(move || {
         let Some(history) = &place.history else { return false };
-        let line = |line: &[u8]| {
-            let bytes = bytes::Bytes::copy_from_slice(line);
+        let line = |line: Line<'_>| {
+            let (bytes, is_whole) = (bytes::Bytes::copy_from_slice(line.bytes), line.is_whole);
             // Nobody looks any more when this fails.
-            let _ = sender.blocking_send(Piece::Line { source: source.clone(), bytes });
+            let _ = sender.blocking_send(Piece::Line { source: source.clone(), bytes, is_whole });
         };
         // A file that moves on between the look and the reading is found by the next look; it moves twice at most.
         (0..3).any(|_| {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::folder::{History, LOGS};
 use super::run::Run;
+use crate::lines::Line;
 
 /// What a container printed in one of its runs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +72,7 @@ pub(crate) fn tail(history: &History, run: &Run, story: &Story, lines: u64) -> O
     let file = files.iter().find(is_its)?;
     let mut kept = Vec::new();
     let reading = Reading { tail: Some(lines), ..Reading::default() };
-    read(&file.path, &reading, |line| kept.push(String::from_utf8_lossy(line).into_owned())).ok()?;
+    read(&file.path, &reading, |line| kept.push(String::from_utf8_lossy(line.bytes).into_owned())).ok()?;
     Some(LogTail { pod: failed.pod.clone(), run: failed.run, container: file.container.clone(), lines: kept })
 }
 
@@ -110,7 +111,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// What the file system says.
-pub(crate) fn read(path: &Path, reading: &Reading, mut line: impl FnMut(&[u8])) -> io::Result<()> {
+pub(crate) fn read(path: &Path, reading: &Reading, mut line: impl FnMut(Line<'_>)) -> io::Result<()> {
     let skip = match reading.tail {
         None => 0,
         Some(tail) => {
@@ -129,7 +130,7 @@ pub(crate) fn read(path: &Path, reading: &Reading, mut line: impl FnMut(&[u8])) 
 }
 
 /// Hands out whole lines, put together from their parts.
-fn each(path: &Path, reading: &Reading, mut line: impl FnMut(&[u8])) -> io::Result<()> {
+fn each(path: &Path, reading: &Reading, mut line: impl FnMut(Line<'_>)) -> io::Result<()> {
     let mut file = BufReader::new(File::open(path)?);
     let (mut record, mut text) = (Vec::new(), Vec::new());
     let mut is_wanted = true;
@@ -149,14 +150,14 @@ fn each(path: &Path, reading: &Reading, mut line: impl FnMut(&[u8])) -> io::Resu
         text.extend_from_slice(content);
         if whole {
             if is_wanted {
-                line(&text);
+                line(Line { bytes: &text, is_whole: true });
             }
             text.clear();
         }
     }
     // The last line of a program that did not end it.
     if !text.is_empty() && is_wanted {
-        line(&text);
+        line(Line { bytes: &text, is_whole: false });
     }
     Ok(())
 }
@@ -176,7 +177,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), text).expect("it can be written");
         let mut lines = Vec::new();
-        read(file.path(), reading, |line| lines.push(String::from_utf8_lossy(line).into_owned())).expect("it is read");
+        read(file.path(), reading, |line| lines.push(String::from_utf8_lossy(line.bytes).into_owned()))
+            .expect("it is read");
         lines
     }
 

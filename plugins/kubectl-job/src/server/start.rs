@@ -95,6 +95,9 @@ pub(crate) fn arguments(options: &ServeArgs) -> Vec<String> {
     if options.images.pull {
         arguments.push("--pull".to_owned());
     }
+    if options.images.strict_images {
+        arguments.push("--strict-images".to_owned());
+    }
     arguments.extend(options.history.arguments());
     arguments
 }
@@ -115,7 +118,7 @@ mod tests {
     #[test]
     fn options_survive_the_way_to_another_directory() {
         let rules = ["a=./bin/a", "b=cat", "c=oci:layout:v1"].map(str::to_owned);
-        let images = ImageFlags { map_image: rules.to_vec(), map_images: None, pull: true };
+        let images = ImageFlags { map_image: rules.to_vec(), pull: true, ..ImageFlags::default() };
         let options = ServeArgs { port: 7, images, plain_api: true, ..ServeArgs::default() };
         let here = std::env::current_dir().expect("a directory");
         let expected = [

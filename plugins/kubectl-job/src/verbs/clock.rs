@@ -1,5 +1,7 @@
 //! `clock`: the time on the local server, and moving it.
 
+mod until;
+
 use anyhow::Context as _;
 
 use client::Method;
@@ -20,6 +22,12 @@ use crate::target;
 pub(crate) async fn run(setting: &Setting, verb: ClockVerb) -> anyhow::Result<Code> {
     if setting.connection.is_remote() {
         let text = "error: clock is about the local server: --context, --kubeconfig and --server do not go with it";
+        return Err(Failure::usage(text).into());
+    }
+    if let Some(word) = unsupported(&verb) {
+        let text = format!(
+            "error: clock {word} is not supported: a virtual clock stands still, and is moved with kubectl job clock advance DURATION"
+        );
         return Err(Failure::usage(text).into());
     }
     let state = StateDir::open(setting.connection.state_dir.as_deref())?;
@@ -43,8 +51,25 @@ pub(crate) async fn run(setting: &Setting, verb: ClockVerb) -> anyhow::Result<Co
             let clock = read(&target.client.document(Method::POST, &path).await?)?;
             output::put(&lines(&clock))?;
         }
+        ClockVerb::Until(args) => {
+            let (code, clock) = until::run(setting, &target, &args).await?;
+            output::put(&lines(&clock))?;
+            return Ok(code);
+        }
+        // Refused above.
+        ClockVerb::Pause(_) | ClockVerb::Resume(_) | ClockVerb::Speed(_) => {}
     }
     Ok(Code::Success)
+}
+
+/// Words that other tools have for clocks.
+fn unsupported(verb: &ClockVerb) -> Option<&'static str> {
+    match verb {
+        ClockVerb::Pause(_) => Some("pause"),
+        ClockVerb::Resume(_) => Some("resume"),
+        ClockVerb::Speed(_) => Some("speed"),
+        _ => None,
+    }
 }
 
 fn read(bytes: &[u8]) -> anyhow::Result<Value> {

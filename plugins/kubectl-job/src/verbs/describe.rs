@@ -1,19 +1,24 @@
 //! `describe`: one screen per Job, or the same as data.
 
 use api::Options;
+use api::k8s::api::batch::v1::Job;
 use api::resource::{JOBS, PODS};
 use api::{Body, Gvr, Request, Verb};
 use explain::Story;
 use explain::manifest::Document;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Setting, past, select};
 use crate::cli::verbs::DescribeArgs;
-use crate::exit::{Code, Family, explain};
+use crate::duration;
+use crate::exit::{Code, Failure, Family, explain};
 use crate::lint::{self, Fate, Field};
+use crate::screen::escape;
 use crate::target::{self, Target};
 use crate::view::describe::Description;
+use crate::view::facts;
 use crate::{output, stories};
 
 /// Runs the verb.
@@ -22,6 +27,10 @@ use crate::{output, stories};
 /// Refusals of the server.
 pub(crate) async fn run(setting: &Setting, args: DescribeArgs) -> anyhow::Result<Code> {
     let names = select::job_names(&args.names)?;
+    if args.at.is_some() && setting.connection.is_remote() {
+        let text = "error: --at looks into the history, which is that of local servers: leave out --context, --kubeconfig and --server";
+        return Err(Failure::usage(text).into());
+    }
     let target = target::open(&setting.connection, setting.screen).await?;
     let options = Options { label_selector: args.selector.clone(), ..Options::default() };
     let (jobs, mut missing) = select::jobs(&target, &names, options, false).await?;
@@ -31,6 +40,10 @@ pub(crate) async fn run(setting: &Setting, args: DescribeArgs) -> anyhow::Result
         // Items of lists come without their kind.
         (job["apiVersion"], job["kind"]) = ("batch/v1".into(), "Job".into());
         output::hide_managed_fields(&mut job);
+        if args.at.is_some() {
+            told.push((recorded(setting, &job)?, "history", None));
+            continue;
+        }
         let story = stories::of_job(setting, &target, &job).await?;
         let fidelity = fidelity(&target, &story).await;
         told.push((story, target.name(), fidelity));
@@ -45,6 +58,9 @@ pub(crate) async fn run(setting: &Setting, args: DescribeArgs) -> anyhow::Result
     let (mut screens, mut values) = (Vec::new(), Vec::new());
     let zone = TimeZone::system();
     for (story, target, fidelity) in &mut told {
+        if let Some(at) = args.at {
+            *story = as_of(setting, story, at.0)?;
+        }
         if args.events == Some(false) {
             story.events.clear();
         }
@@ -69,6 +85,48 @@ pub(crate) async fn run(setting: &Setting, args: DescribeArgs) -> anyhow::Result
         }
     }
     Ok(if missing.is_empty() { Code::Success } else { Code::Failure })
+}
+
+/// What the history has of a Job that is there.
+fn recorded(setting: &Setting, job: &Value) -> anyhow::Result<Story> {
+    let typed: Job = serde_json::from_value(job.clone())?;
+    let none = || {
+        let text = format!(
+            "error: the history has nothing of Job {} yet: --at is for Jobs that have ended",
+            escape(facts::name(&typed))
+        );
+        Failure::new(Code::Failure, text)
+    };
+    let (_, _, mut story) = past::of_job(setting, &typed).ok_or_else(none)?;
+    stories::add_manifest(setting, &mut story);
+    Ok(story)
+}
+
+/// The Job as it was so long after its start.
+fn as_of(setting: &Setting, story: &Story, since: SignedDuration) -> Result<Story, Failure> {
+    let job = &story.job;
+    let name = escape(job["metadata"]["name"].as_str().unwrap_or_default());
+    let time = |pointer: &str| job.pointer(pointer).and_then(Value::as_str)?.parse::<Timestamp>().ok();
+    let started = time("/status/startTime").or_else(|| time("/metadata/creationTimestamp"));
+    let at = started.and_then(|start| start.checked_add(since).ok());
+    let at = at
+        .filter(|_| !since.is_negative())
+        .ok_or_else(|| Failure::usage(format!("error: --at is a time after the start of Job {name}, such as +35s")))?;
+    let passed = started.map(|start| duration::show(since_start(start))).unwrap_or_default();
+    if at > crate::time::now() {
+        return Err(Failure::usage(format!(
+            "error: --at {}: Job {name} started only {passed} ago",
+            duration::show(since)
+        )));
+    }
+    let shown = at.to_zoned(TimeZone::system()).strftime("%H:%M:%S");
+    setting.screen.note(format!("Job {name} as it was at {shown}, {} after its start", duration::show(since)));
+    Ok(story.as_of(at))
+}
+
+/// How long ago that was, in whole seconds.
+fn since_start(start: Timestamp) -> SignedDuration {
+    SignedDuration::from_secs(crate::time::now().duration_since(start).as_secs())
 }
 
 /// One description by itself when one Job was named, else a list.

@@ -31,7 +31,13 @@ pub(crate) async fn run(setting: &Setting, args: HistoryArgs) -> anyhow::Result<
     match args.verb {
         None => list(setting, &history, &args.list),
         Some(HistoryVerb::Show { run }) => show(setting, &history, &named(&run)?),
-        Some(HistoryVerb::Logs(args)) => logs::of_run(setting, &history, &named(&args.run)?, &args.read).await,
+        Some(HistoryVerb::Logs(args)) => {
+            let run = named(&args.run).map_err(|none| match args.read.exit_status {
+                true => Failure::new(Code::Gone, none.message),
+                false => none,
+            })?;
+            logs::of_run(setting, &history, &run, &args.read).await
+        }
         Some(HistoryVerb::Delete { runs, all }) => {
             let ids = if all {
                 history.ids()

@@ -3,6 +3,7 @@
 mod conclude;
 mod interrupt;
 mod source;
+mod watch;
 
 use std::io::Read as _;
 
@@ -19,6 +20,7 @@ use crate::cli::run::{DryRun, OnInterrupt, RunArgs};
 use crate::exit::{Code, Failure};
 use crate::follow::printer::Printer;
 use crate::follow::{Ending, Follower, Interrupts, KeyRights, Manner, progress};
+use crate::lines::Show;
 use crate::manifest::{Document, Source};
 use crate::output::{self, Format};
 use crate::server::state::StateDir;
@@ -35,6 +37,9 @@ const EPHEMERAL_PATIENCE: SignedDuration = SignedDuration::from_secs(3);
 /// Wrong flags or manifests, refusals of the server.
 pub(crate) async fn run(setting: &Setting, args: RunArgs) -> anyhow::Result<Code> {
     let format = checked_format(&args)?;
+    if !args.place.watch_files.is_empty() {
+        return watch::run(setting, args, &format).await;
+    }
     let documents = source::documents(&args)?;
     if let (Some(DryRun::Client), Some(documents)) = (args.how.dry_run, &documents) {
         return dry_run_client(setting, documents, &format);
@@ -232,6 +237,8 @@ async fn attach(
         logs: how.logs,
         no_prefix: how.no_prefix,
         read: LogOptions { follow: true, timestamps: how.timestamps, ..LogOptions::default() },
+        show: Show::everything(),
+        in_order: false,
         container: None,
         timeout: how.timeout.map(|span| span.0),
         keys: key_rights(target, how.on_interrupt),

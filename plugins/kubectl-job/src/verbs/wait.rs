@@ -1,6 +1,6 @@
 //! `wait`: until Jobs have finished, or whatever else was asked for; ends with their result.
 
-mod goal;
+pub(crate) mod goal;
 
 use std::collections::HashMap;
 use std::pin::pin;

@@ -3,6 +3,7 @@
 mod bad_input;
 mod clock;
 mod config;
+mod delete;
 mod history;
 mod program;
 mod run;

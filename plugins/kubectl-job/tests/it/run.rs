@@ -208,3 +208,33 @@ fn a_job_that_goes_as_soon_as_it_has_ended_ends_as_it_did() {
         assert!(said.err.contains("BackoffLimitExceeded"), "{}", said.err);
     }
 }
+
+#[test]
+fn a_change_of_a_watched_file_runs_the_job_again_until_it_is_interrupted() {
+    let program = Program::new();
+    let file = program.folder().join("words");
+    let replace = |text: &str| {
+        program.file("words.new", text);
+        std::fs::rename(program.folder().join("words.new"), &file).expect("it moves");
+    };
+    replace("first");
+    // The first run does not end by itself: the change takes its place. The second does, and is waited for.
+    let script = format!("cat {}; echo; test \"`cat {0}`\" != first || exec sleep 600", file.display());
+    let arguments =
+        ["run", "again", "--image=x", "--watch-files", "words", "--backoff-limit=0", "--", "sh", "-c", &script];
+    let mut child =
+        program.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("it is read"));
+    assert_eq!(lines.next().as_deref(), Some("first"));
+    replace("second");
+    assert_eq!(lines.next().as_deref(), Some("second"));
+    // The third begins when the second has ended, or takes its place.
+    replace("third");
+    assert_eq!(lines.next().as_deref(), Some("third"));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it runs");
+    let output = child.wait_with_output().expect("it ends");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert_eq!(err.matches("words changed: running again").count(), 2, "{err}");
+    assert_eq!(program.say(&["get", "again", "--no-headers"]).out.lines().count(), 1);
+}

@@ -25,6 +25,26 @@ pub(super) fn plain() -> Vec<Step> {
         step("run four -d --image app -- sleep 600").talks(),
         step("delete -l job-name=four --cascade foreground --now").has("job.batch \"four\" deleted*").talks(),
         step("get").err("No resources found in default namespace."),
+        // kubectl's rules of grace, and its words.
+        step("run five -d --image app -- sh -c 'trap : TERM; sleep 600; sleep 600'").talks(),
+        step("delete five --force --grace-period 5")
+            .exits(2)
+            .err("error: --force and --grace-period greater than 0 cannot be specified together"),
+        step("delete five --force --grace-period 0 --cascade foreground")
+            .out("job.batch \"five\" force deleted")
+            .err_has("Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. *")
+            .err_has("and its pod"),
+        // It deletes what is confirmed: a no, an answer that is none and no answer at all are a no.
+        step("run six -d --image app -- sleep 600").talks(),
+        step("delete six -i")
+            .out("")
+            .err("You are about to delete the following 1 resource(s):\njob.batch/six\nDo you want to continue? (y/N): deletion is cancelled"),
+        step("delete six -i").input("n\n").out("").err_has("*deletion is cancelled"),
+        step("delete --all --interactive").input("yes\n").out("").err_has("*deletion is cancelled"),
+        step("get six -o name").out("job.batch/six"),
+        step("delete six nobody -i").input("Y\n").exits(1).out("job.batch \"six\" deleted").err_has("*\"nobody\" not found"),
+        step("get six").fails("Error from server (NotFound): jobs.batch \"six\" not found"),
+        step("delete --all -i").err("No resources found"),
         step("delete x --cascade sideways").exits(2).err_has("sideways"),
     ]
 }

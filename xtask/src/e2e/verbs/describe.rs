@@ -42,6 +42,20 @@ pub(super) fn steps() -> Vec<Step> {
         step("describe limits").has("resources.limits").has("job/limits Created pod: limits-?????"),
         step("run hello --image app -- true").talks(),
         step("describe hello --show-events=false").has("Fidelity:*").has("simulated: spec.template.spec.containers[0].image * the name of a local program*").has("Events: <none>"),
+        step("describe hello --events=false -o json").has("\"events\": []"),
+        // As it was, from the history; that more than the last moment is seen, another verb's steps show (clock).
+        step("describe limits --at=+0s")
+            .has("Name: limits *Target: history*")
+            .err_has("Job limits as it was at ??:??:??, 0s after its start")
+            .within(5),
+        step("describe limits --at 2h").exits(2).err_has("error: --at *: Job limits started only * ago"),
+        step("describe limits --at -5s").exits(2).err_has("error: --at is a time after the start of Job limits"),
+        step("describe limits --at soon").exits(2).err_has("invalid duration"),
+        step("run brief --image app --rm -- true").talks(),
+        step("describe brief --at 0s").has("Name: brief *").err_has("0s after its start").within(5),
+        step("run slow -d --image app -- sleep 600").talks(),
+        step("describe slow --at 0s").fails("error: the history has nothing of Job slow yet: --at is for Jobs that have ended"),
+        step("delete slow --force").talks(),
     ];
     steps.extend(reading());
     steps
@@ -52,6 +66,9 @@ pub(super) fn plain() -> Vec<Step> {
     let mut steps = vec![
         step("run -f {work}/limits.yaml").exits(1).talks(),
         step("run hello --image app -- true").talks(),
+        step("describe limits --at 1s")
+            .exits(2)
+            .err_has("error: --at looks into the history, which is that of local servers"),
         step("describe limits").has("Target: *plain.kubeconfig").has("Status: Failed (BackoffLimitExceeded)*"),
     ];
     steps.extend(reading());

@@ -30,6 +30,24 @@ pub(super) fn steps() -> Vec<Step> {
             .has("idx0*1 * 0")
             .has("idx1*1 * 1")
             .talks(),
+        // Strict images: what is not mapped cannot be had, whatever program there is.
+        step("run strict --image app --ephemeral --strict-images --fail-on-stuck=0s -- true")
+            .exits(5)
+            .err_has("Job strict is stuck * ErrImagePull")
+            .err_has("*map it with --map-image app=PROGRAM, or leave out --strict-images*"),
+        step("run strict --image app --ephemeral --strict-images --map-image app=echo -- echo hi").out("hi").talks(),
+        step("run strict --image app --ephemeral --strict-images --pull -- true")
+            .exits(2)
+            .err_has("cannot be used with"),
+        step("run strict --image app --strict-images -- true")
+            .exits(2)
+            .err_has("knows other image rules: stop it first"),
+        step("run again --image app --watch-files {work}/absent -- true").exits(2).err_has("absent\" does not exist"),
+        step("run --image app --watch-files {work}/held.yaml -- true").exits(2).err_has("give the Job a name"),
+        step("run again --image app --detach --watch-files {work}/held.yaml -- true")
+            .exits(2)
+            .err_has("cannot be used with"),
+        step("run -f - --watch-files {work}/held.yaml").exits(2).err_has("cannot come from standard input"),
         step("run gone --image app --detach --ephemeral -- true").exits(2).err_has("take one of them"),
         // 4: it was deleted before it finished.
         step("run short --image app --ephemeral --result-file {work}/result.json --backoff-limit 0 -- sh -c 'exit 9'")

@@ -12,12 +12,14 @@ use serde_json::Value;
 
 use super::filter::Filter;
 use super::read_options;
-use crate::cli::verbs::ReadFlags;
-use crate::exit::Code;
+use super::sink::Sink;
+use crate::cli::logs::{Merge, ReadFlags};
+use crate::exit::{Code, Failure};
 use crate::follow::printer::Printer;
 use crate::history::folder::History;
 use crate::history::logs::{self, LogFile, Reading};
 use crate::history::run::Run;
+use crate::lines::{Line, Origin, Show};
 use crate::screen::escape;
 use crate::target::Target;
 use crate::view::attempts::{Attempt, Attempts};
@@ -32,6 +34,13 @@ pub(super) struct Book {
     /// Pods that are there, by UID.
     pods: HashMap<String, Pod>,
     past: Option<(History, Run)>,
+}
+
+/// What to read, and from whom.
+struct Options<'a> {
+    args: &'a ReadFlags,
+    show: &'a Show,
+    target: Option<&'a Target>,
 }
 
 /// Where the output of one container in one attempt is.
@@ -75,11 +84,12 @@ impl Book {
     /// Prints the output of the attempts that are wanted.
     ///
     /// # Errors
-    /// None but those of single logs, which are said and make the code a failure.
+    /// Too much output to put in order. Those of single logs are said and make the code a failure.
     pub(super) async fn print(
         &self,
         args: &ReadFlags,
         filter: &Filter,
+        show: &Show,
         target: Option<&Target>,
         printer: &mut Printer,
     ) -> anyhow::Result<Code> {
@@ -89,40 +99,56 @@ impl Book {
             printer.say(format!("Job {} {none}", escape(&self.job)));
             return Ok(Code::Success);
         }
-        let prefixed = !args.no_prefix && (chosen.len() > 1 || printer.screen().stdout_is_terminal);
+        let is_prefixed = !args.no_prefix && (chosen.len() > 1 || printer.screen().stdout_is_terminal);
+        let mut sink = Sink::new(show, printer, args.merge == Some(Merge::Time));
         let (mut code, mut told) = (Code::Success, "");
         for attempt in chosen {
             if target.is_some() && !self.pods.contains_key(&attempt.uid) && told != attempt.uid {
-                printer.note(format!(
-                    "pod {} was deleted{}; its output is from the history",
-                    escape(&attempt.pod),
-                    self.why
-                ));
+                let pod = escape(&attempt.pod);
+                sink.printer().note(format!("pod {pod} was deleted{}; its output is from the history", self.why));
                 told = &attempt.uid;
             }
             for (container, place) in self.places(attempt, args.container.as_deref()) {
-                let prefix = prefixed.then_some(attempt);
-                let printed = match (place, target) {
-                    (Place::Server(is_previous), Some(target)) => {
-                        let options = LogOptions {
-                            container: Some(container.clone()),
-                            previous: is_previous,
-                            ..read_options(args)
-                        };
-                        stream(target, &self.pods[&attempt.uid], options, prefix, printer)
-                            .await
-                            .map_err(|e| e.to_string())
+                sink.begin();
+                let origin = Origin { pod: &attempt.pod, container: &container, attempt: Some(attempt) };
+                let options = Options { args, show, target };
+                let line = |line: Line<'_>| sink.take(origin, is_prefixed, line);
+                match self.read(attempt, &container, &place, &options, line).await {
+                    Ok(()) => {}
+                    Err(error) if error.is::<Failure>() => return Err(error),
+                    Err(error) => {
+                        let pod = escape(&attempt.pod);
+                        sink.printer().say(format!("{pod}, container {container}: {error}"));
+                        code = Code::Failure;
                     }
-                    (Place::File(file), _) => file_lines(&file, args, prefix, printer).map_err(|e| e.to_string()),
-                    (Place::Server(_), None) => Ok(()),
-                };
-                if let Err(error) = printed {
-                    printer.say(format!("{}, container {container}: {error}", escape(&attempt.pod)));
-                    code = Code::Failure;
                 }
             }
         }
+        sink.finish();
         Ok(code)
+    }
+
+    /// Reads what a container printed in one attempt.
+    async fn read(
+        &self,
+        attempt: &Attempt,
+        container: &str,
+        place: &Place,
+        options: &Options<'_>,
+        line: impl FnMut(Line<'_>) -> Result<(), Failure>,
+    ) -> anyhow::Result<()> {
+        match (place, options.target) {
+            (Place::Server(is_previous), Some(target)) => {
+                let options = LogOptions {
+                    container: Some(container.to_owned()),
+                    previous: *is_previous,
+                    ..read_options(options.args, options.show)
+                };
+                stream(target, &self.pods[&attempt.uid], options, line).await
+            }
+            (Place::File(file), _) => file_lines(file, options, line),
+            (Place::Server(_), None) => Ok(()),
+        }
     }
 
     /// The containers whose output belongs to an attempt, and where that is.
@@ -161,50 +187,48 @@ fn served(pod: &Pod, attempt: &Attempt) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// The label of an attempt, and the number that its colour comes from.
-fn label(prefix: Option<&Attempt>, printer: &Printer) -> Option<(String, u32)> {
-    prefix.map(|attempt| (attempt.label(printer.screen().dot()), attempt.index.unwrap_or(attempt.number)))
-}
-
 fn file_lines(
     file: &LogFile,
-    args: &ReadFlags,
-    prefix: Option<&Attempt>,
-    printer: &mut Printer,
-) -> std::io::Result<()> {
+    options: &Options<'_>,
+    mut line: impl FnMut(Line<'_>) -> Result<(), Failure>,
+) -> anyhow::Result<()> {
+    let args = options.args;
     let since = args.since.map(|span| span.0.max(SignedDuration::from_secs(1)));
     let reading = Reading {
         tail: args.tail.and_then(|lines| u64::try_from(lines).ok()),
         since: since.and_then(|span| crate::time::now().checked_sub(span).ok()),
-        timestamps: args.timestamps,
+        timestamps: options.show.has_times(),
     };
-    let label = label(prefix, printer);
-    let label = label.as_ref().map(|(label, number)| (label.as_str(), *number));
-    logs::read(&file.path, &reading, |line| printer.log(label, line))
+    let mut taken = Ok(());
+    logs::read(&file.path, &reading, |text| {
+        if taken.is_ok() {
+            taken = line(text);
+        }
+    })?;
+    Ok(taken?)
 }
 
 async fn stream(
     target: &Target,
     pod: &Pod,
     options: LogOptions,
-    prefix: Option<&Attempt>,
-    printer: &mut Printer,
-) -> Result<(), client::Error> {
+    mut line: impl FnMut(Line<'_>) -> Result<(), Failure>,
+) -> anyhow::Result<()> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
     let name = pod.metadata.name.as_deref().unwrap_or_default();
-    let label = label(prefix, printer);
-    let label = label.as_ref().map(|(label, number)| (label.as_str(), *number));
     let mut stream = target.client.logs(namespace, name, options).await?;
     let mut rest = Vec::new();
     while let Some(chunk) = stream.next().await {
         rest.extend_from_slice(&chunk?);
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            printer.log(label, &rest[..end]);
-            rest.drain(..=end);
+        let mut done = 0;
+        while let Some(length) = rest[done..].iter().position(|byte| *byte == b'\n') {
+            line(Line { bytes: &rest[done..done + length], is_whole: true })?;
+            done += length + 1;
         }
+        rest.drain(..done);
     }
     if !rest.is_empty() {
-        printer.log(label, &rest);
+        line(Line { bytes: &rest, is_whole: false })?;
     }
     Ok(())
 }

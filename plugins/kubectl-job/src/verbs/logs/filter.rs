@@ -1,6 +1,6 @@
 //! Which attempts of a Job are wanted. Pure.
 
-use crate::cli::verbs::ReadFlags;
+use crate::cli::logs::ReadFlags;
 use crate::exit::Failure;
 use crate::view::attempts::{Attempt, Attempts, End};
 
