@@ -110,12 +110,15 @@ pub fn source<'a>(image: &str, rules: &'a [ImageRule], unmapped: Unmapped) -> Im
             Target::Local(local) => ImageSource::Local(local),
         };
     }
-    match Name::parse(image) {
-        Err(_) => ImageSource::Invalid(images::bad_name(image).unwrap_or_default()),
-        Ok(name) => match unmapped {
-            Unmapped::Host => ImageSource::Host,
-            Unmapped::Pull => ImageSource::Registry(name),
-            Unmapped::Refuse => ImageSource::Nowhere,
+    if let Some(why) = images::bad_name(image) {
+        return ImageSource::Invalid(why);
+    }
+    match unmapped {
+        Unmapped::Host => ImageSource::Host,
+        Unmapped::Refuse => ImageSource::Nowhere,
+        Unmapped::Pull => match Name::parse(image) {
+            Ok(name) => ImageSource::Registry(name),
+            Err(error) => ImageSource::Invalid(error.to_string()),
         },
     }
 }

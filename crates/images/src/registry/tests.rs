@@ -45,3 +45,38 @@ fn a_password_is_not_shown() {
     let login = Login { user: "u".to_owned(), password: "secret".to_owned() };
     assert!(!format!("{login:?}").contains("secret"));
 }
+
+#[test]
+fn what_is_plainly_a_name_is_one_by_the_grammar_too() {
+    let long = format!("a/{}", "b".repeat(125));
+    let digits = ["0123456789abcdef"; 4].concat();
+    for (text, plain) in [
+        ("busybox", true),
+        ("a", true),
+        ("busybox:1.36", true),
+        ("library/perl:5.34.0-slim_x", true),
+        ("ghcr.io/some-org/a_b/tool.x:V1", true),
+        ("a_b.c/d", true),
+        ("localhost/x", true),
+        ("1.2.3.4/x:_", true),
+        ("localhost:5000/x", false),
+        ("a__b", false),
+        ("a@sha256:0", false),
+        ("", false),
+        (":", false),
+        ("a:", false),
+        ("a:-b", false),
+        ("a/", false),
+        ("/a", false),
+        ("-a", false),
+        ("a-/b", false),
+        ("A", false),
+        ("a b", false),
+        ("\u{e9}", false),
+        (&long, false),
+        (&digits, false),
+    ] {
+        assert_eq!(is_plain(text), plain, "{text:?}");
+        assert!(!plain || Name::parse(text).is_ok(), "{text:?}");
+    }
+}
