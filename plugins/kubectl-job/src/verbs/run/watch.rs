@@ -41,12 +41,11 @@ async fn rounds(
         if let Some(code) = interrupts.next().now_or_never() {
             return Ok(code);
         }
-        let ended = tokio::select! {
+        let (ended, changed) = tokio::select! {
             biased;
-            () = files.change() => None,
-            ended = once(setting, args, format, target) => Some(ended),
+            changed = files.changed() => (None, Some(changed)),
+            ended = once(setting, args, format, target) => (Some(ended), None),
         };
-        let is_over = ended.is_some();
         match ended {
             Some(Ok(code @ (Code::Interrupted | Code::Terminated))) => return Ok(code),
             Some(Err(error)) => match explain(&error, Family::Outcome) {
@@ -56,15 +55,17 @@ async fn rounds(
             },
             Some(Ok(_)) | None => {}
         }
-        if is_over {
+        let changed = if let Some(changed) = changed {
+            changed
+        } else {
             setting.screen.note(format!("{} waiting for a change; Ctrl-C ends", setting.screen.arrow()));
             tokio::select! {
                 biased;
                 code = interrupts.next() => return Ok(code),
-                () = files.change() => {}
+                changed = files.changed() => changed,
             }
-        }
-        let changed = files.changed().display().to_string();
+        };
+        let changed = changed.display().to_string();
         setting.screen.note(format!("{} {} changed: running again", setting.screen.arrow(), escape(&changed)));
         (is_first, args.how.replace) = (false, true);
     }
