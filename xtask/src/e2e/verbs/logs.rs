@@ -24,6 +24,16 @@ pub(super) fn steps() -> Vec<Step> {
         step("history logs brief --timestamps --merge time").out("????-??-??T??:??:??.*Z hi"),
         step("history logs nothing --exit-status").exits(4).err_has("the history has no run \"nothing\""),
         step("history logs back --exit-status").exits(1).has("no luck"),
+        // Each waits until the other's line is in its log, with its time: by time they alternate, by pod they do not.
+        step("run turns --image app --completions 2 --parallelism 2 --indexed -- sh -c \
+              'i=$$JOB_COMPLETION_INDEX; other=$$((1-i)); told() { grep -rqs \"one of $$other\" {work}; }; \
+              until test $$i = 0 || told; do :; done; echo one of $$i; \
+              if test $$i = 0; then until told; do :; done; echo two of 0; fi'")
+            .talks(),
+        step("logs turns --merge time --no-prefix").out("one of 0\none of 1\ntwo of 0"),
+        step("logs turns --merge time --ascii").out("idx0-1 | one of 0\nidx1-1 | one of 1\nidx0-1 | two of 0"),
+        step("logs turns --no-prefix").out("one of 0\ntwo of 0\none of 1"),
+        step("logs -f turns --merge pod --no-prefix").has("one of 0").has("two of 0").has("one of 1"),
     ]);
     steps
 }
@@ -59,15 +69,6 @@ pub(super) fn plain() -> Vec<Step> {
             .out("{\"pod\":\"many-2-?????\",\"container\":\"many\",\"attempt\":1,\"index\":2,\"time\":\"????-??-??T*Z\",\"line\":\"of 2\"}"),
         step("logs -f many -o json --grep 'of 1'").out("{\"pod\":\"many-1-?????\",*\"index\":1,*\"line\":\"of 1\"}"),
         step("logs many --merge pod --no-prefix").out("of 0\nof 1\nof 2"),
-        // Each tells the other whose turn it is: by time they alternate, by pod they do not.
-        step("run turns --image app --completions 2 --parallelism 2 --indexed -- sh -c \
-              'd={work}; i=$$JOB_COMPLETION_INDEX; until test $$i = 0 -o -e $$d/a; do :; done; echo one of $$i; \
-              if test $$i = 0; then touch $$d/a; until test -e $$d/b; do :; done; echo two of 0; else touch $$d/b; fi'")
-            .talks(),
-        step("logs turns --merge time --no-prefix").out("one of 0\none of 1\ntwo of 0"),
-        step("logs turns --merge time --ascii").out("idx0-1 | one of 0\nidx1-1 | one of 1\nidx0-1 | two of 0"),
-        step("logs turns --no-prefix").out("one of 0\ntwo of 0\none of 1"),
-        step("logs -f turns --merge pod --no-prefix").has("one of 0").has("two of 0").has("one of 1"),
         step("logs one --all-containers").out("hi"),
         step("logs one --all-containers=false").out("hi"),
         step("logs one -c one").out("hi"),
