@@ -3,15 +3,16 @@
 //! Bounds: [`RUNS_MAX`] runs and [`BYTES_MAX`] bytes of logs, unless `--history-limit` says otherwise. The runs that were
 //! recorded longest ago go first; of one whose logs alone are too much, the attempts that began first.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::folder::{History, LOGS, private};
+use super::folder::{History, LOGS};
 use super::logs;
 use super::run::Run;
 
@@ -83,8 +84,16 @@ fn take_in(history: &History, from: &Path, id: &str, pod: &str) -> io::Result<()
         // It was removed meanwhile, by somebody or by the bound.
         return Ok(());
     }
-    let folder = run.join(LOGS).join(pod);
-    private(&folder)?;
+    let logs = run.join(LOGS);
+    let folder = logs.join(pod);
+    for folder in [&logs, &folder] {
+        match DirBuilder::new().mode(0o700).create(folder) {
+            // The run was removed meanwhile; it is not made anew.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
     for file in logs::unfiled(from) {
         let to = folder.join(format!("{}-{}.log", file.container, file.run));
         match fs::rename(&file.path, &to) {
@@ -203,6 +212,18 @@ mod tests {
         assert_eq!(fs::read(history.path(&run.id).join("logs/p/app-0.log")).expect("it is there").len(), 10);
         assert_eq!(fs::read_dir(history.staging()).expect("it is there").count(), 0);
         assert_eq!(history.run(&run.id).expect("it is there").log_bytes, 10);
+    }
+
+    #[test]
+    fn a_run_that_was_removed_is_not_made_anew_by_its_logs() {
+        let (_folder, history) = history();
+        let run = write(&history, "a", 1);
+        hand_over(&history, "1", 10);
+        history.remove(&run.id).expect("it goes");
+        let from = history.staging().join("1");
+        take_in(&history, &from, &run.id, "a-1").expect("nothing to do");
+        assert!(!history.path(&run.id).exists());
+        assert!(history.ids().is_empty());
     }
 
     #[test]

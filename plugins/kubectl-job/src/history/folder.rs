@@ -161,10 +161,14 @@ impl History {
     /// # Errors
     /// What the file system says; one that is gone already is no error.
     pub(crate) fn remove(&self, id: &str) -> io::Result<()> {
-        match fs::remove_dir_all(self.path(id)) {
+        let absent_is_fine = |done: io::Result<()>| match done {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
-        }
+        };
+        // Out of the way first: a server may be putting logs into it.
+        let gone = self.root.join(format!("{UNFINISHED}gone-{id}-{}", std::process::id()));
+        absent_is_fine(fs::rename(self.path(id), &gone))?;
+        absent_is_fine(fs::remove_dir_all(gone))
     }
 
     /// How much is kept, as it was set last.
