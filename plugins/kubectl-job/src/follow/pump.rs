@@ -189,9 +189,10 @@ async fn read_archived(
         };
         // A file that moves on between the look and the reading is found by the next look; it moves twice at most.
         (0..3).any(|_| {
-            let found = logs::of_gone_pod(history, &place.namespace, &place.job, &source.pod, &source.uid);
-            let mut found = found.iter().filter(|file| file.container == source.container && file.run == source.run);
-            found.any(|file| logs::read(&file.path, &reading, line).is_ok())
+            let run = history.find(&place.namespace, &place.job);
+            let found = logs::of_pod(history, run.as_ref(), &source.pod, &source.uid);
+            let wanted = found.iter().find(|file| file.container == source.container && file.run == source.run);
+            wanted.is_some_and(|file| logs::read(&file.path, &reading, line).is_ok())
         })
     });
     if read.await.unwrap_or(false) { Ok(()) } else { Err(gone) }

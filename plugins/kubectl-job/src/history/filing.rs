@@ -84,10 +84,10 @@ fn take_in(history: &History, from: &Path, id: &str, pod: &str) -> io::Result<()
         // It was removed meanwhile, by somebody or by the bound.
         return Ok(());
     }
-    let logs = run.join(LOGS);
-    let folder = logs.join(pod);
-    for folder in [&logs, &folder] {
-        match DirBuilder::new().mode(0o700).create(folder) {
+    let above = run.join(LOGS);
+    let folder = above.join(pod);
+    for made in [&above, &folder] {
+        match DirBuilder::new().mode(0o700).create(made) {
             // The run was removed meanwhile; it is not made anew.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),

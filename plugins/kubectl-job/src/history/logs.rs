@@ -33,32 +33,25 @@ pub(crate) struct Reading {
     pub(crate) timestamps: bool,
 }
 
-/// The logs of a pod that may be on their way into the history. They are looked for along that way, so that none is
-/// missed that moves on meanwhile.
-pub(crate) fn of_gone_pod(history: &History, namespace: &str, job: &str, pod: &str, uid: &str) -> Vec<LogFile> {
-    if pod.contains('/') || uid.contains('/') || uid.is_empty() {
-        return Vec::new();
-    }
-    let [gone, there] = history.unfiled();
-    let mut files = unfiled(&there.join(uid));
-    files.extend(unfiled(&gone.join(uid)));
-    if let Some(run) = history.find(namespace, job) {
-        files.extend(filed(&history.path(&run.id).join(LOGS).join(pod)));
-    }
-    files
-}
-
-/// The logs of a pod of a run: taken in by it, or still where the kubelet left them.
-pub(crate) fn of_pod(history: &History, run: &Run, pod: &str, uid: &str) -> Vec<LogFile> {
+/// The logs of a pod of a run, or of one that has no run yet: where the kubelet left them, on their way, and taken in by
+/// the run. They are looked for along that way, so that none is missed that moves on meanwhile; each is told once.
+pub(crate) fn of_pod(history: &History, run: Option<&Run>, pod: &str, uid: &str) -> Vec<LogFile> {
     if pod.contains('/') || uid.contains('/') {
         return Vec::new();
     }
-    let filed = filed(&history.path(&run.id).join(LOGS).join(pod));
-    if !filed.is_empty() || uid.is_empty() {
-        return filed;
+    let mut files = Vec::new();
+    if !uid.is_empty() {
+        let [gone, there] = history.unfiled();
+        files.extend(unfiled(&there.join(uid)));
+        files.extend(unfiled(&gone.join(uid)));
     }
-    let found = history.unfiled().into_iter().map(|root| unfiled(&root.join(uid)));
-    found.into_iter().find(|files| !files.is_empty()).unwrap_or_default()
+    if let Some(run) = run {
+        files.extend(filed(&history.path(&run.id).join(LOGS).join(pod)));
+    }
+    // The sort keeps the order of what it takes for the same, so that the place that was looked at first counts.
+    files.sort_by(|a, b| (&a.container, a.run).cmp(&(&b.container, b.run)));
+    files.dedup_by(|later, first| (&later.container, later.run) == (&first.container, first.run));
+    files
 }
 
 /// The last lines of the attempt of a story that failed last.
@@ -67,7 +60,7 @@ pub(crate) fn tail(history: &History, run: &Run, story: &Story, lines: u64) -> O
     let is_failed = |attempt: &&Attempt| attempt.end.as_ref().is_some_and(|end| !end.is_success());
     let failed = attempts.iter().rev().find(is_failed)?;
     let wanted = failed.end.as_ref().map(|end| end.container.as_str()).unwrap_or_default();
-    let files = of_pod(history, run, &failed.pod, &failed.uid);
+    let files = of_pod(history, Some(run), &failed.pod, &failed.uid);
     let is_its = |file: &&LogFile| file.run == failed.run && (wanted.is_empty() || file.container == wanted);
     let file = files.iter().find(is_its)?;
     let mut kept = Vec::new();
@@ -226,13 +219,17 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
             std::fs::write(path, LOG).expect("it can be written");
         };
-        let found = || of_pod(&history, &run, "p", "u").into_iter().map(|file| (file.container, file.run));
+        let found = || of_pod(&history, Some(&run), "p", "u").into_iter().map(|file| (file.container, file.run));
         assert_eq!(found().count(), 0);
         put(history.unfiled()[1].join("u/app/0.log"));
         put(history.unfiled()[1].join("u/app/1.log"));
         assert_eq!(found().collect::<Vec<_>>(), [("app".to_owned(), 0), ("app".to_owned(), 1)]);
+        put(history.path(&run.id).join("logs/p/app-0.log"));
         put(history.path(&run.id).join("logs/p/side-car-2.log"));
-        assert_eq!(found().collect::<Vec<_>>(), [("side-car".to_owned(), 2)]);
-        assert_eq!(of_pod(&history, &run, "../p", "u"), []);
+        let all = [("app".to_owned(), 0), ("app".to_owned(), 1), ("side-car".to_owned(), 2)];
+        assert_eq!(found().collect::<Vec<_>>(), all);
+        assert_eq!(of_pod(&history, None, "p", "u").len(), 2);
+        assert_eq!(of_pod(&history, Some(&run), "p", "").len(), 2);
+        assert_eq!(of_pod(&history, Some(&run), "../p", "u"), []);
     }
 }

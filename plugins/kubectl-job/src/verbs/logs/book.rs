@@ -159,7 +159,7 @@ impl Book {
         if places.is_empty()
             && let Some((history, run)) = &self.past
         {
-            let files = logs::of_pod(history, run, &attempt.pod, &attempt.uid);
+            let files = logs::of_pod(history, Some(run), &attempt.pod, &attempt.uid);
             let files = files.into_iter().filter(|file| file.run == attempt.run);
             places = files.map(|file| (file.container.clone(), Place::File(file))).collect();
         }
